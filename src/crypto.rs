@@ -1,0 +1,1 @@
+//! Ed25519 behind one small door (spec, 3.4).

@@ -1,0 +1,1 @@
+//! Identifiers: grammar, checked once at the edge (spec, section 2).

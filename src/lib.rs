@@ -1,0 +1,26 @@
+//! Linearized Matrix: a room is one hash-linked array of events, ordered by a hub.
+#![no_std]
+#![cfg_attr(test, allow(clippy::as_conversions, clippy::indexing_slicing, clippy::string_slice))]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+// Bytes: what every event and request is made of.
+pub mod id;
+pub mod json;
+
+// Keys: one small door to Ed25519.
+pub mod crypto;
+
+// Events: the ladder from received bytes to a verified event.
+pub mod event;
+
+// Rows: what a machine reads and commits, as bytes under ordered keys.
+pub mod store;
+
+// Rooms: one room's state, rules, and log.
+pub mod room;
+
+// Servers: rooms, peers and accounts that answer requests.
+pub mod server;

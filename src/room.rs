@@ -1,0 +1,1 @@
+//! One room: state, rules and log (spec, sections 4, 5, 7, 9, 10).

@@ -1,0 +1,1 @@
+//! Rows as bytes under (table, ordered key).
