@@ -1,0 +1,161 @@
+//! The base64 of Matrix (spec, 3.2 and 3.4), each form under its own name.
+//!
+//! Inside events base64 is strict: standard alphabet, no padding, unused bits zero. Key documents and X-Matrix headers
+//! may carry padding; nothing else is ever forgiven, so that one value has one text wherever it is hashed or compared.
+
+use alloc::{string::String, vec::Vec};
+
+use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD};
+use thiserror::Error;
+
+/// A text is not the base64 asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("not valid base64")]
+pub struct Base64Error;
+
+/// Standard alphabet, no padding.
+pub fn encode(bytes: &[u8]) -> String {
+    BASE64_NOPAD.encode(bytes)
+}
+
+/// URL-safe alphabet, no padding.
+pub fn encode_url(bytes: &[u8]) -> String {
+    BASE64URL_NOPAD.encode(bytes)
+}
+
+/// Standard alphabet, no padding, unused bits zero.
+pub fn decode_strict(text: &str) -> Result<Vec<u8>, Base64Error> {
+    BASE64_NOPAD.decode(text.as_bytes()).map_err(|_| Base64Error)
+}
+
+/// As [`decode_strict`], but complete `=` padding is accepted too.
+pub fn decode_lenient(text: &str) -> Result<Vec<u8>, Base64Error> {
+    decode_strict(without_padding(text)?)
+}
+
+/// URL-safe alphabet, no padding, unused bits zero.
+pub fn decode_url_strict(text: &str) -> Result<Vec<u8>, Base64Error> {
+    BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| Base64Error)
+}
+
+/// As [`decode_url_strict`], but complete `=` padding is accepted too.
+pub fn decode_url_lenient(text: &str) -> Result<Vec<u8>, Base64Error> {
+    decode_url_strict(without_padding(text)?)
+}
+
+/// Strict decoding of exactly `N` bytes, such as a key or a signature.
+pub fn decode_array<const N: usize>(text: &str) -> Result<[u8; N], Base64Error> {
+    decode_strict(text)?.try_into().map_err(|_| Base64Error)
+}
+
+/// As [`decode_array`], but complete `=` padding is accepted too.
+pub fn decode_array_lenient<const N: usize>(text: &str) -> Result<[u8; N], Base64Error> {
+    decode_lenient(text)?.try_into().map_err(|_| Base64Error)
+}
+
+fn without_padding(text: &str) -> Result<&str, Base64Error> {
+    let body = text.strip_suffix("==").or_else(|| text.strip_suffix('=')).unwrap_or(text);
+    if body.len() != text.len() && !text.len().is_multiple_of(4) {
+        return Err(Base64Error);
+    }
+    Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        Base64Error, decode_array, decode_array_lenient, decode_lenient, decode_strict, decode_url_lenient,
+        decode_url_strict, encode, encode_url,
+    };
+    use alloc::{format, vec, vec::Vec};
+
+    #[test]
+    fn published_vectors_round_trip() {
+        let vectors: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/vectors/unpadded-base64.json")).unwrap();
+        let pairs = vectors["encode_utf8"].as_array().unwrap();
+        assert_eq!(pairs.len(), 7);
+        for pair in pairs {
+            let (plain, text) = (pair[0].as_str().unwrap(), pair[1].as_str().unwrap());
+            let padded = format!("{text}{}", "=".repeat((4 - text.len() % 4) % 4));
+            assert_eq!(encode(plain.as_bytes()), text);
+            assert_eq!(decode_strict(text).unwrap(), plain.as_bytes());
+            assert_eq!(decode_lenient(text).unwrap(), plain.as_bytes());
+            assert_eq!(decode_lenient(&padded).unwrap(), plain.as_bytes());
+            assert_eq!(decode_url_lenient(&padded).unwrap(), plain.as_bytes());
+            assert_eq!(decode_strict(&padded).is_ok(), padded == text, "{padded}");
+            assert_eq!(decode_url_strict(&padded).is_ok(), padded == text, "{padded}");
+        }
+    }
+
+    #[test]
+    fn one_value_has_one_text() {
+        // Each: text, strict verdict, lenient verdict.
+        let table: &[(&str, bool, bool)] = &[
+            ("", true, true),
+            ("=", false, false),
+            ("==", false, false),
+            ("====", false, false),
+            ("Z", false, false),
+            ("Zg", true, true),
+            ("Zh", false, false),
+            ("Zg=", false, false),
+            ("Zg==", false, true),
+            ("Zh==", false, false),
+            ("Zg===", false, false),
+            ("Zg==Zg==", false, false),
+            ("Zm8", true, true),
+            ("Zm9", false, false),
+            ("Zm8=", false, true),
+            ("Zm8==", false, false),
+            ("Zm9v=", false, false),
+            ("Zm9v====", false, false),
+            ("Zm9vY", false, false),
+            (" Zg", false, false),
+            ("Zg\n", false, false),
+            ("Z g", false, false),
+            ("__8", false, false),
+            ("//8", true, true),
+            ("Zg\u{e9}", false, false),
+        ];
+        for &(text, strict, lenient) in table {
+            assert_eq!(decode_strict(text).is_ok(), strict, "strict {text:?}");
+            assert_eq!(decode_lenient(text).is_ok(), lenient, "lenient {text:?}");
+        }
+    }
+
+    #[test]
+    fn the_two_alphabets_do_not_mix() {
+        assert_eq!(encode(&[0xff, 0xff, 0xbe]), "//++");
+        assert_eq!(encode_url(&[0xff, 0xff, 0xbe]), "__--");
+        assert_eq!(decode_url_strict("__--"), Ok(vec![0xff, 0xff, 0xbe]));
+        assert_eq!(decode_url_strict("//++"), Err(Base64Error));
+        assert_eq!(decode_strict("__--"), Err(Base64Error));
+    }
+
+    #[test]
+    fn arrays_have_their_exact_length() {
+        assert_eq!(decode_array::<2>("Zm8"), Ok(*b"fo"));
+        assert_eq!(decode_array::<2>("Zm8="), Err(Base64Error));
+        assert_eq!(decode_array_lenient::<2>("Zm8="), Ok(*b"fo"));
+        assert_eq!(decode_array::<1>("Zm8"), Err(Base64Error));
+        assert_eq!(decode_array::<3>("Zm8"), Err(Base64Error));
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn what_decodes_encodes_to_itself(text in "[A-Za-z0-9+/=_-]{0,12}") {
+            if let Ok(bytes) = decode_strict(&text) {
+                proptest::prop_assert_eq!(encode(&bytes), text);
+            }
+        }
+
+        #[test]
+        fn bytes_round_trip(bytes: Vec<u8>) {
+            proptest::prop_assert_eq!(decode_strict(&encode(&bytes)), Ok(bytes.clone()));
+            proptest::prop_assert_eq!(decode_url_strict(&encode_url(&bytes)), Ok(bytes));
+        }
+    }
+}
