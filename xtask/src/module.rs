@@ -1,0 +1,120 @@
+//! The WebAssembly module: Cargo builds it, the bindings generator makes its glue, wasm-opt shrinks it.
+
+use std::env::var_os;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell::{cargo, command, output, root, run, say, target};
+
+/// The most that the module may weigh, gzipped, in bytes.
+const LIMIT: usize = 130_000;
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Builds `pkg/dist/`, unless what is there came from the same module and the same tools.
+pub(crate) fn build() -> Result<()> {
+    say("module: cargo build");
+    let arguments =
+        ["build", "--release", "--package", "hublet", "--lib", "--features", "bindings", "--target", TARGET];
+    run(cargo(&arguments).env("CARGO_ENCODED_RUSTFLAGS", without_places()?))?;
+    let module = target().join(TARGET).join("release/hublet.wasm");
+    let dist = dist();
+    let stamp = dist.join(".stamp");
+    let fresh = fingerprint(&module)?;
+    if fs::read_to_string(&stamp).is_ok_and(|stored| stored == fresh) {
+        say("module: pkg/dist is up to date");
+        return Ok(());
+    }
+    let work = target().join("module");
+    remove(&work)?;
+    say("module: wasm-bindgen");
+    generate(&module, &work)?;
+    say("module: wasm-opt");
+    shrink(&work.join("hublet_bg.wasm"))?;
+    for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
+        fs::copy(root().join(licence), work.join(licence)).with_context(|| format!("cannot copy {licence}"))?;
+    }
+    fs::write(work.join(".stamp"), fresh)?;
+    // Moved only when whole, so that an interrupted build never leaves half a package.
+    remove(&dist)?;
+    fs::rename(&work, &dist).context("cannot move the module into pkg/dist")?;
+    say("module: pkg/dist is built");
+    Ok(())
+}
+
+/// Prints the gzipped size of the built module and fails when it is over the limit.
+pub(crate) fn size() -> Result<()> {
+    let module = dist().join("hublet_bg.wasm");
+    let packed =
+        output(command("gzip", &["-9", "-n", "-c"]).arg(&module)).context("`cargo xtask build-wasm` goes first")?.len();
+    println!("bench size_core_gzip {packed} bytes");
+    if packed > LIMIT {
+        bail!("the module weighs {packed} bytes gzipped, the limit is {LIMIT}");
+    }
+    Ok(())
+}
+
+/// Flags that keep the folders of this machine out of the module, so that it is the same wherever it is built.
+fn without_places() -> Result<String> {
+    let home = var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(PathBuf::from(var_os("HOME")?).join(".cargo")));
+    let home = home.context("neither CARGO_HOME nor HOME is set")?;
+    let flags = [(root(), "hublet"), (home.join("registry/src"), "crates")]
+        .map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()));
+    Ok(flags.join("\u{1f}"))
+}
+
+fn dist() -> PathBuf {
+    root().join("pkg/dist")
+}
+
+fn generate(module: &Path, out: &Path) -> Result<()> {
+    let arguments = [
+        "wasm-bindgen".as_ref(),
+        "--target".as_ref(),
+        "web".as_ref(),
+        "--out-dir".as_ref(),
+        out.as_os_str(),
+        module.as_os_str(),
+    ];
+    wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(arguments)
+}
+
+/// The features named here are those that rustc turns on for this target; the module uses no others.
+fn shrink(module: &Path) -> Result<()> {
+    let tool = root().join("pkg/node_modules/binaryen/bin/wasm-opt");
+    if !tool.exists() {
+        bail!("wasm-opt is missing: `cargo xtask setup npm` goes first");
+    }
+    let features = [
+        "--enable-bulk-memory",
+        "--enable-bulk-memory-opt",
+        "--enable-multivalue",
+        "--enable-mutable-globals",
+        "--enable-nontrapping-float-to-int",
+        "--enable-reference-types",
+        "--enable-sign-ext",
+    ];
+    run(command("node", &[]).arg(tool).arg("-Os").args(features).arg(module).arg("-o").arg(module))
+}
+
+/// Names the module's content and everything else that decides what `pkg/dist/` holds.
+fn fingerprint(module: &Path) -> Result<String> {
+    let mut hasher = DefaultHasher::new();
+    let tools = ["Cargo.lock", "pkg/package-lock.json", "xtask/src/module.rs"].map(|file| root().join(file));
+    for file in [module.to_path_buf()].into_iter().chain(tools) {
+        fs::read(&file).with_context(|| format!("{} is missing", file.display()))?.hash(&mut hasher);
+    }
+    Ok(format!("{:016x}", hasher.finish()))
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(failure) if failure.kind() != std::io::ErrorKind::NotFound => {
+            Err(failure).with_context(|| format!("cannot remove {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
