@@ -24,3 +24,7 @@ pub mod room;
 
 // Servers: rooms, peers and accounts that answer requests.
 pub mod server;
+
+// JavaScript: what the WebAssembly module offers.
+#[cfg(feature = "bindings")]
+pub mod bindings;

@@ -57,22 +57,3 @@ impl MemoryStore {
         self.tables.values().all(BTreeMap::is_empty)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::MemoryStore;
-    use crate::store::conformance::{Step, cases};
-
-    #[test]
-    fn the_memory_store_conforms() {
-        for case in cases() {
-            let mut store = MemoryStore::new();
-            for step in case.steps {
-                match step {
-                    Step::Apply(batch) => store.apply(batch),
-                    Step::Expect(query, rows) => assert_eq!(store.read(&query), rows, "{}", case.name),
-                }
-            }
-        }
-    }
-}

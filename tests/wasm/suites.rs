@@ -1,0 +1,10 @@
+//! The suites under `tests/` that also run as WebAssembly, in Node and in headless Chromium.
+//!
+//! Each is the native file itself. It says, once, under which name `#[test]` is known there:
+//! `#[cfg(target_arch = "wasm32")] use wasm_bindgen_test::wasm_bindgen_test as test;`
+#![cfg(all(test, target_arch = "wasm32"))]
+
+#[path = "../base64_forms.rs"]
+mod base64_forms;
+#[path = "../stores_conform.rs"]
+mod stores_conform;
