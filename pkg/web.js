@@ -1,0 +1,6 @@
+// Browsers: the module is fetched from beside this file and ready when this file has been imported.
+import init from "./dist/hublet.js";
+
+await init();
+
+export * from "./dist/hublet.js";
