@@ -119,3 +119,197 @@ fn ends_in_a_number(host: &str) -> bool {
 fn is_digits(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_digit())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{IdError, KeyError, ServerName};
+    use crate::{crypto::SigningKey, id::key_name};
+    use alloc::{format, string::String, vec::Vec};
+    use std::collections::BTreeSet;
+
+    fn name_of_seed(seed: u8) -> ServerName {
+        ServerName::key_name_of(&SigningKey::from_seed(&[seed; 32]).public()).unwrap()
+    }
+
+    #[test]
+    fn spec_2_dns_names() {
+        let table = [
+            ("a", Ok(())),
+            ("localhost", Ok(())),
+            ("localhost:8787", Ok(())),
+            ("matrix.org", Ok(())),
+            ("Matrix.ORG:8448", Ok(())),
+            ("xn--bcher-kva.example", Ok(())),
+            ("-a-.-b-", Ok(())),
+            ("a..b", Ok(())),
+            ("example.org.", Ok(())),
+            ("1.2.3.4.example", Ok(())),
+            ("3com", Ok(())),
+            ("a:0", Ok(())),
+            ("a:65535", Ok(())),
+            ("a:00080", Ok(())),
+            (".", Ok(())),
+            ("", Err(IdError::Empty)),
+            (":8448", Err(IdError::Empty)),
+            ("a b", Err(IdError::Character)),
+            ("a_b", Err(IdError::Character)),
+            ("a/b", Err(IdError::Character)),
+            ("b\u{fc}cher.example", Err(IdError::Character)),
+            ("a\0", Err(IdError::Character)),
+            ("@a", Err(IdError::Character)),
+            ("a:", Err(IdError::Port)),
+            ("a:x", Err(IdError::Port)),
+            ("a:-1", Err(IdError::Port)),
+            ("a:+1", Err(IdError::Port)),
+            ("a: 1", Err(IdError::Port)),
+            ("a:65536", Err(IdError::Port)),
+            ("a:99999", Err(IdError::Port)),
+            ("a:008080", Err(IdError::Port)),
+            ("a:80:80", Err(IdError::Port)),
+        ];
+        for (text, expected) in table {
+            assert_eq!(ServerName::parse(text).map(|_| ()), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn spec_2_no_ip_literals() {
+        let literals =
+            ["1.2.3.4", "1.2.3.4:8448", "127.1", "2130706433", "0x7f000001", "127.0.0.0X1", "a.1", "1.2.3.4."];
+        for text in literals {
+            assert_eq!(ServerName::parse(text), Err(IdError::IpLiteral), "{text}");
+        }
+        for text in ["[::1]", "[::1]:8448", "[2001:db8::1]"] {
+            assert_eq!(ServerName::parse(text), Err(IdError::Character), "{text}");
+        }
+        assert_eq!(ServerName::parse("::1"), Err(IdError::Empty));
+        assert_eq!(ServerName::parse("2001:db8::1"), Err(IdError::Port));
+    }
+
+    #[test]
+    fn spec_2_a_host_has_at_most_255_bytes() {
+        let longest = "a".repeat(255);
+        assert!(ServerName::parse(&longest).is_ok());
+        assert!(ServerName::parse(&format!("{longest}:65535")).is_ok());
+        assert_eq!(ServerName::parse(&format!("{longest}a")), Err(IdError::TooLong));
+        assert_eq!(ServerName::parse(&format!("{longest}a:1")), Err(IdError::TooLong));
+    }
+
+    #[test]
+    fn parts_and_order() {
+        let name = ServerName::parse("Example.org:8448").unwrap();
+        assert_eq!((name.host(), name.port()), ("Example.org", Some(8448)));
+        assert_eq!(ServerName::parse("a").unwrap().port(), None);
+        assert_eq!(format!("{name} {name:?}"), "Example.org:8448 ServerName(Example.org:8448)");
+        assert_ne!(ServerName::parse("A").unwrap(), ServerName::parse("a").unwrap());
+        let sorted: Vec<_> = ["a:1", "a", "B", "a.b"].iter().map(|text| ServerName::parse(text).unwrap()).collect();
+        let sorted: BTreeSet<_> = sorted.into_iter().collect();
+        assert_eq!(sorted.iter().map(ServerName::as_str).collect::<Vec<_>>(), ["B", "a", "a.b", "a:1"]);
+        assert!(sorted.contains("a.b"));
+    }
+
+    #[test]
+    fn spec_2_a_key_name_is_its_key() {
+        for seed in 0..32 {
+            let key = SigningKey::from_seed(&[seed; 32]).public();
+            let name = ServerName::key_name_of(&key).unwrap();
+            assert_eq!(name.as_str().len(), 64);
+            assert_eq!(name.key_in_name(), Some(key));
+            assert_eq!(ServerName::parse(name.as_str()), Ok(name.clone()));
+            assert_eq!((name.host(), name.port()), (name.as_str(), None));
+        }
+        assert_eq!(ServerName::parse("matrix.org").unwrap().key_in_name(), None);
+        // RFC 8032, 7.1, test 1; the base32 was computed apart from this crate.
+        let key = data_encoding::HEXLOWER
+            .decode(b"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
+            .unwrap();
+        assert_eq!(
+            ServerName::key_name_of(&key.try_into().unwrap()).unwrap().as_str(),
+            "25njqamcweflpvkl73j4szahhihoc4xt3ktcgjnpaingr5yhkena.key.invalid"
+        );
+    }
+
+    #[test]
+    fn spec_2_all_else_under_key_invalid_is_invalid() {
+        let good = name_of_seed(1);
+        let good = good.as_str();
+        let (label, _) = good.split_once('.').unwrap();
+        let without_last = &label[..51];
+        // 256 bits fill 51 characters and one bit of the last, which is therefore `a` or `q`.
+        assert!(label.ends_with('a') || label.ends_with('q'));
+        let spare_bits =
+            "bcdefghijklmnoprstuvwxyz234567".chars().map(|last| format!("{without_last}{last}.key.invalid"));
+        let others = [
+            String::from("key.invalid"),
+            String::from(".key.invalid"),
+            String::from("key.invalid."),
+            String::from("KEY.INVALID"),
+            String::from("a.key.invalid"),
+            String::from("key.invalid:1"),
+            format!("{good}:443"),
+            format!("{good}."),
+            format!("a.{good}"),
+            format!("{without_last}.key.invalid"),
+            format!("{label}a.key.invalid"),
+            format!("{label}====.key.invalid"),
+            format!("{label}.KEY.invalid"),
+            format!("{label}.key.INVALID"),
+            good.to_uppercase(),
+            good.replacen(|c: char| c.is_ascii_lowercase(), "B", 1),
+            format!("0{}", &good[1..]),
+            format!("1{}", &good[1..]),
+            format!("-{}", &good[1..]),
+        ];
+        for text in spare_bits.chain(others) {
+            let expected = if text.contains('=') { IdError::Character } else { IdError::KeyName };
+            assert_eq!(ServerName::parse(&text), Err(expected), "{text}");
+        }
+        for text in ["mykey.invalid", "key.invalid.example", "invalid", "a.invalid", "keyxinvalid", "ey.invalid"] {
+            assert!(ServerName::parse(text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn spec_3_4_a_key_name_needs_an_acceptable_key() {
+        let small_order = [0; 32];
+        let mut not_on_curve = [0; 32];
+        not_on_curve[0] = 2;
+        // y = p + 3, a point of the curve under its second spelling.
+        let mut not_canonical = [0xff; 32];
+        (not_canonical[0], not_canonical[31]) = (0xf0, 0x7f);
+        let table = [
+            (small_order, KeyError::SmallOrder),
+            (not_on_curve, KeyError::NotOnCurve),
+            (not_canonical, KeyError::NotCanonical),
+        ];
+        for (key, error) in table {
+            assert_eq!(ServerName::key_name_of(&key), Err(error));
+            assert_eq!(ServerName::parse(&key_name::write(&key)), Err(IdError::KeyName));
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn what_parses_keeps_its_text(text in "[a-cA-C0-2.:-]{0,8}|[a-q2-7]{51,53}(\\.key\\.invalid)?") {
+            if let Ok(name) = ServerName::parse(&text) {
+                proptest::prop_assert_eq!(name.as_str(), &text);
+                proptest::prop_assert!(!name.host().is_empty() && !name.host().contains(':'));
+                proptest::prop_assert_eq!(name.port().is_some(), text.contains(':'));
+            }
+        }
+
+        #[test]
+        fn any_key_is_acceptable_or_has_no_name(key: [u8; 32]) {
+            let parsed = ServerName::parse(&key_name::write(&key));
+            match ServerName::key_name_of(&key) {
+                Ok(name) => {
+                    proptest::prop_assert_eq!(name.key_in_name(), Some(key));
+                    proptest::prop_assert_eq!(parsed, Ok(name));
+                }
+                Err(_) => proptest::prop_assert_eq!(parsed, Err(IdError::KeyName)),
+            }
+        }
+    }
+}

@@ -175,3 +175,198 @@ fn halves(text: &str) -> (&str, &str) {
     let rest = text.get(1..).unwrap_or_default();
     rest.split_once(':').unwrap_or((rest, ""))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{DeviceId, IdError, KeyId, RoomId, RoomVersionId, UserId};
+    use crate::{
+        crypto::SigningKey,
+        id::{EventId, ServerName},
+    };
+    use alloc::format;
+
+    fn check<T: core::fmt::Display + core::fmt::Debug>(
+        parse: fn(&str) -> Result<T, IdError>,
+        table: &[(&str, Result<(), IdError>)],
+    ) {
+        for (text, expected) in table {
+            let parsed = parse(text);
+            if let Ok(id) = &parsed {
+                assert_eq!(&format!("{id}"), text);
+            }
+            assert_eq!(parsed.map(|_| ()), *expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn spec_2_user_ids() {
+        check(
+            UserId::parse,
+            &[
+                ("@ann:localhost:8791", Ok(())),
+                ("@0-9.=_/+z:Example.org", Ok(())),
+                ("@a:a", Ok(())),
+                ("", Err(IdError::Prefix)),
+                ("a:b", Err(IdError::Prefix)),
+                ("!a:b", Err(IdError::Prefix)),
+                ("@", Err(IdError::NoServer)),
+                ("@a", Err(IdError::NoServer)),
+                ("@:b", Err(IdError::Empty)),
+                ("@a:", Err(IdError::Empty)),
+                ("@A:b", Err(IdError::Character)),
+                ("@a b:b", Err(IdError::Character)),
+                ("@a~:b", Err(IdError::Character)),
+                ("@a@b:b", Err(IdError::Character)),
+                ("@\u{e9}:b", Err(IdError::Character)),
+                ("@a:b_c", Err(IdError::Character)),
+                ("@a:b:c", Err(IdError::Port)),
+                ("@a:b:1:2", Err(IdError::Port)),
+                ("@a:1.2.3.4", Err(IdError::IpLiteral)),
+                ("@a:a.key.invalid", Err(IdError::KeyName)),
+            ],
+        );
+    }
+
+    #[test]
+    fn spec_2_room_ids() {
+        check(
+            RoomId::parse,
+            &[
+                ("!a:localhost:8787", Ok(())),
+                ("!09AZaz-.~_:Example.org", Ok(())),
+                ("!a:a", Ok(())),
+                ("", Err(IdError::Prefix)),
+                ("@a:b", Err(IdError::Prefix)),
+                ("!", Err(IdError::NoServer)),
+                ("!a", Err(IdError::NoServer)),
+                ("!:b", Err(IdError::Empty)),
+                ("!a:", Err(IdError::Empty)),
+                ("!a+:b", Err(IdError::Character)),
+                ("!a=:b", Err(IdError::Character)),
+                ("!a/:b", Err(IdError::Character)),
+                ("!a:b c", Err(IdError::Character)),
+                ("!a:1.2.3.4", Err(IdError::IpLiteral)),
+                ("!a:a.key.invalid", Err(IdError::KeyName)),
+            ],
+        );
+    }
+
+    #[test]
+    fn spec_2_user_and_room_ids_have_at_most_255_bytes() {
+        for (fits, too_long) in [(252, 253), (1, 1)] {
+            let (local, host) = ("a".repeat(fits), "b".repeat(253 - fits));
+            let (longer_local, longer_host) = ("a".repeat(too_long), "b".repeat(254 - too_long));
+            assert_eq!(UserId::parse(&format!("@{local}:{host}")).unwrap().as_str().len(), 255);
+            assert_eq!(RoomId::parse(&format!("!{local}:{host}")).unwrap().as_str().len(), 255);
+            assert_eq!(UserId::parse(&format!("@{longer_local}:{longer_host}")), Err(IdError::TooLong));
+            assert_eq!(RoomId::parse(&format!("!{longer_local}:{longer_host}")), Err(IdError::TooLong));
+        }
+    }
+
+    #[test]
+    fn users_and_rooms_name_their_server() {
+        let key_name = ServerName::key_name_of(&SigningKey::from_seed(&[9; 32]).public()).unwrap();
+        for server in ["localhost:8791", "Example.org", key_name.as_str()] {
+            let user = UserId::parse(&format!("@a.b:{server}")).unwrap();
+            assert_eq!((user.localpart(), user.server()), ("a.b", server));
+            assert_eq!(Ok(user.server_name()), ServerName::parse(server));
+            let room = RoomId::parse(&format!("!a.b:{server}")).unwrap();
+            assert_eq!(room.server(), server);
+        }
+    }
+
+    #[test]
+    fn matrix_v12_room_ids_name_no_server() {
+        let id = format!("!{}", &format!("{}", EventId::from_hash([0xff; 32]))[1..]);
+        let room = RoomId::parse_v12(&id).unwrap();
+        assert_eq!((room.as_str(), room.server()), (&*id, ""));
+        assert_eq!(RoomId::parse(&id), Err(IdError::NoServer));
+        check(
+            RoomId::parse_v12,
+            &[
+                ("", Err(IdError::Prefix)),
+                ("!", Err(IdError::Hash)),
+                ("!a:b", Err(IdError::Hash)),
+                (&id[1..], Err(IdError::Prefix)),
+                (&id[..43], Err(IdError::Hash)),
+                (&format!("{id}A"), Err(IdError::Hash)),
+                (&format!("{}9", &id[..43]), Err(IdError::Hash)),
+            ],
+        );
+    }
+
+    #[test]
+    fn spec_2_room_versions() {
+        check(
+            RoomVersionId::parse,
+            &[
+                ("I.1", Ok(())),
+                ("org.matrix.i-d.ralston-mimi-linearized-matrix.02", Ok(())),
+                ("1", Ok(())),
+                ("12", Ok(())),
+                ("a-z.0-9", Ok(())),
+                (&"a".repeat(128), Ok(())),
+                (&"a".repeat(129), Err(IdError::TooLong)),
+                ("", Err(IdError::Empty)),
+                ("I.2", Err(IdError::Character)),
+                ("I.1.", Err(IdError::Character)),
+                ("i_1", Err(IdError::Character)),
+                ("A", Err(IdError::Character)),
+                ("1 ", Err(IdError::Character)),
+            ],
+        );
+    }
+
+    #[test]
+    fn spec_2_key_ids() {
+        check(
+            KeyId::parse,
+            &[
+                ("ed25519:key", Ok(())),
+                ("ed25519:a_nZvP", Ok(())),
+                ("ed25519:0", Ok(())),
+                ("", Err(IdError::Prefix)),
+                ("key", Err(IdError::Prefix)),
+                ("ED25519:key", Err(IdError::Prefix)),
+                ("rsa:key", Err(IdError::Prefix)),
+                ("ed25519:", Err(IdError::Empty)),
+                ("ed25519:a-b", Err(IdError::Character)),
+                ("ed25519:a:b", Err(IdError::Character)),
+                ("ed25519:a+", Err(IdError::Character)),
+                ("ed25519:\u{e9}", Err(IdError::Character)),
+            ],
+        );
+    }
+
+    #[test]
+    fn spec_2_device_ids() {
+        check(
+            DeviceId::parse,
+            &[
+                ("ABCDEFGHIJ", Ok(())),
+                ("a_Z_0", Ok(())),
+                ("_", Ok(())),
+                ("", Err(IdError::Empty)),
+                ("a-b", Err(IdError::Character)),
+                ("a:b", Err(IdError::Character)),
+                ("a b", Err(IdError::Character)),
+                ("\u{e9}", Err(IdError::Character)),
+            ],
+        );
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn what_parses_is_put_together_again(text in "[@!]?[a-c.:~+]{0,4}[:]?[a-c:.01-]{0,6}") {
+            if let Ok(user) = UserId::parse(&text) {
+                proptest::prop_assert_eq!(format!("@{}:{}", user.localpart(), user.server()), text.clone());
+                proptest::prop_assert_eq!(ServerName::parse(user.server()), Ok(user.server_name()));
+            }
+            if let Ok(room) = RoomId::parse(&text) {
+                proptest::prop_assert!(text.ends_with(room.server()) && ServerName::parse(room.server()).is_ok());
+            }
+        }
+    }
+}
