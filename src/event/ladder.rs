@@ -1,0 +1,334 @@
+//! The rungs up to a verified event (spec, section 4, steps 1 to 3).
+//!
+//! A rung is made only by the one below it, and consumes it.
+
+use alloc::vec::Vec;
+
+use super::{
+    Event, RoomVersionRules, content_hash,
+    field::Field,
+    hash::event_id_of,
+    lpdu_hash,
+    redact::{redacted, sender_signing_input, signing_input},
+    room_version::Linking,
+    schema::{self, SchemaError, Shape},
+    verify::{Gathered, GoodSignature, KeySource, Role, Signatory, VerifyError, check_all, key_ids},
+};
+use crate::{
+    id::{EventId, KeyId, ServerName},
+    json::{Document, Value},
+};
+
+/// A well-formed LPDU, as a hub receives it; nothing of it is proven.
+#[derive(Debug, Clone)]
+pub struct UnverifiedLpdu {
+    event: Event,
+    event_id: EventId,
+    signing_input: Vec<u8>,
+}
+
+/// A well-formed PDU, as anyone receives it; nothing of it is proven.
+#[derive(Debug, Clone)]
+pub struct UnverifiedPdu {
+    event: Event,
+    event_id: EventId,
+    signing_input: Vec<u8>,
+}
+
+/// An LPDU that its sender's server signed with a key that is current, and whose hash is right.
+#[derive(Debug, Clone)]
+pub struct VerifiedLpdu {
+    pub(super) event: Event,
+    pub(super) lpdu_id: EventId,
+    /// Those that were checked; all others are left behind.
+    pub(super) signatures: Vec<GoodSignature>,
+}
+
+/// A PDU whose signatures are right, as far as keys are known.
+#[derive(Debug, Clone)]
+pub struct VerifiedPdu {
+    event: Event,
+    event_id: EventId,
+    lpdu_id: Option<EventId>,
+    sender_check: Sender,
+    integrity: Integrity,
+}
+
+/// What is known of the sender's signature on a verified PDU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sender {
+    /// The sender's server signed it.
+    Verified,
+    /// The sender's key is unknown; the event stands on the hub's signature, and is checked again later.
+    KeyMissing,
+}
+
+/// Whether a verified PDU is whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Integrity {
+    /// All its hashes are right.
+    Intact,
+    /// A hash is wrong: only the redacted copy was kept.
+    Redacted,
+}
+
+/// Keys that an event's verification will ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyNeed {
+    /// Whose keys.
+    pub server: ServerName,
+    /// The IDs of the keys that the event bears signatures of.
+    pub key_ids: Vec<KeyId>,
+}
+
+impl UnverifiedLpdu {
+    /// Reads an LPDU, and refuses what a hub refuses of form (spec, section 3).
+    ///
+    /// # Errors
+    /// A [`SchemaError`] that names the field and the rule.
+    pub fn parse(document: Document, rules: &'static RoomVersionRules) -> Result<Self, SchemaError> {
+        let event = schema::read(document, rules, Shape::Lpdu)?;
+        let signing_input = signing_input(&event);
+        Ok(Self { event_id: event_id_of(&signing_input), event, signing_input })
+    }
+
+    /// The event as received.
+    pub fn event(&self) -> &Event {
+        &self.event
+    }
+
+    /// The LPDU's own ID, by which a hub knows it again.
+    pub fn event_id(&self) -> EventId {
+        self.event_id
+    }
+
+    /// The keys to have at hand before [`UnverifiedLpdu::verify`].
+    pub fn required_keys(&self) -> Vec<KeyNeed> {
+        let server = self.event.sender().server_name();
+        let key_ids = key_ids(&self.event, &server);
+        Vec::from([KeyNeed { server, key_ids }])
+    }
+
+    /// Checks the signature of the sender's server and the LPDU hash.
+    ///
+    /// # Errors
+    /// A [`VerifyError`]; an unknown key is one, since a hub appends nothing that is not proven.
+    pub fn verify(self, keys: &dyn KeySource) -> Result<VerifiedLpdu, VerifyError> {
+        Self::verify_all(Vec::from([self]), keys).pop().unwrap_or(Err(VerifyError::SignatureMissing(Signatory::Sender)))
+    }
+
+    /// [`UnverifiedLpdu::verify`] for many: the same verdicts, in order, from one round of signature checks.
+    pub fn verify_all(lpdus: Vec<Self>, keys: &dyn KeySource) -> Vec<Result<VerifiedLpdu, VerifyError>> {
+        let gathered = lpdus
+            .iter()
+            .map(|lpdu| {
+                let server = lpdu.event.sender().server_name();
+                Gathered::of(&lpdu.event, Signatory::Sender, server, &lpdu.signing_input, keys, Role::Hub)
+            })
+            .collect();
+        let verdicts = check_all(gathered);
+        lpdus.into_iter().zip(verdicts).map(|(lpdu, verdict)| lpdu.settle(verdict?)).collect()
+    }
+
+    fn settle(self, signatures: Vec<GoodSignature>) -> Result<VerifiedLpdu, VerifyError> {
+        let Self { event, event_id, .. } = self;
+        if !is_lpdu_hash_right(&event) {
+            return Err(VerifyError::LpduHash);
+        }
+        Ok(VerifiedLpdu { event, lpdu_id: event_id, signatures })
+    }
+}
+
+impl UnverifiedPdu {
+    /// Reads a PDU as a transaction or an invite brings it. `unsigned`, which no hash covers, is left behind.
+    ///
+    /// # Errors
+    /// A [`SchemaError`] that names the field and the rule.
+    pub fn parse(document: Document, rules: &'static RoomVersionRules) -> Result<Self, SchemaError> {
+        Self::read(document, rules, &[Field::Unsigned])
+    }
+
+    /// Reads a PDU as event, state, backfill and similar answers bring it: `event_id` and `unsigned` are left behind
+    /// before anything else (spec, section 3).
+    ///
+    /// # Errors
+    /// A [`SchemaError`] that names the field and the rule.
+    pub fn parse_answer(document: Document, rules: &'static RoomVersionRules) -> Result<Self, SchemaError> {
+        Self::read(document, rules, &[Field::EventId, Field::Unsigned])
+    }
+
+    fn read(document: Document, rules: &'static RoomVersionRules, drop: &[Field]) -> Result<Self, SchemaError> {
+        let event = schema::read(schema::drop_fields(document, rules, drop)?, rules, Shape::Pdu)?;
+        let signing_input = signing_input(&event);
+        Ok(Self { event_id: event_id_of(&signing_input), event, signing_input })
+    }
+
+    /// The event as received.
+    pub fn event(&self) -> &Event {
+        &self.event
+    }
+
+    /// The event's ID.
+    pub fn event_id(&self) -> EventId {
+        self.event_id
+    }
+
+    /// The keys to have at hand before [`UnverifiedPdu::verify`]: the sender's server's, and the hub's where that is
+    /// another.
+    pub fn required_keys(&self) -> Vec<KeyNeed> {
+        let sender = self.event.sender().server_name();
+        let servers = [Some(sender), self.foreign_hub().cloned()];
+        let need = |server| KeyNeed { key_ids: key_ids(&self.event, &server), server };
+        servers.into_iter().flatten().map(need).collect()
+    }
+
+    /// Checks the signatures and the hashes. Wrong hashes are no error: what is verified then is the redacted copy.
+    ///
+    /// # Errors
+    /// A [`VerifyError`]. The sender's unknown key is one only where no hub signed beside it.
+    pub fn verify(self, keys: &dyn KeySource) -> Result<VerifiedPdu, VerifyError> {
+        Self::verify_all(Vec::from([self]), keys).pop().unwrap_or(Err(VerifyError::SignatureMissing(Signatory::Sender)))
+    }
+
+    /// [`UnverifiedPdu::verify`] for many: the same verdicts, in order, from one round of signature checks.
+    pub fn verify_all(pdus: Vec<Self>, keys: &dyn KeySource) -> Vec<Result<VerifiedPdu, VerifyError>> {
+        let lpdu_inputs: Vec<_> = pdus.iter().map(Self::lpdu_input).collect();
+        let mut gathered = Vec::with_capacity(pdus.len() * 2);
+        for (pdu, lpdu_input) in pdus.iter().zip(&lpdu_inputs) {
+            let event = &pdu.event;
+            let sender = event.sender().server_name();
+            // Of an event of the hub's own server one signature counts, over the PDU form (spec, section 3).
+            let (hub, sender_signed) = match (pdu.foreign_hub(), lpdu_input) {
+                (Some(hub), Some(lpdu_input)) => (Some(hub), lpdu_input),
+                _ => (None, &pdu.signing_input),
+            };
+            gathered.push(Gathered::of(event, Signatory::Sender, sender, sender_signed, keys, Role::Participant));
+            if let Some(hub) = hub {
+                let input = &pdu.signing_input;
+                gathered.push(Gathered::of(event, Signatory::Hub, hub.clone(), input, keys, Role::Participant));
+            }
+        }
+        let mut verdicts = check_all(gathered).into_iter();
+        let mut next = || verdicts.next().unwrap_or(Err(VerifyError::SignatureMissing(Signatory::Sender))).map(|_| ());
+        pdus.into_iter()
+            .zip(lpdu_inputs)
+            .map(|(pdu, lpdu_input)| {
+                let sender = next();
+                let hub = pdu.foreign_hub().is_some().then(&mut next);
+                pdu.settle(sender, hub, lpdu_input.as_deref().map(event_id_of))
+            })
+            .collect()
+    }
+
+    /// The hub whose signature counts beside the sender's.
+    fn foreign_hub(&self) -> Option<&ServerName> {
+        self.event.hub_server().filter(|hub| hub.as_str() != self.event.sender().server())
+    }
+
+    fn lpdu_input(&self) -> Option<Vec<u8>> {
+        self.event.hub_server().map(|_| sender_signing_input(&self.event))
+    }
+
+    fn settle(
+        self,
+        sender: Result<(), VerifyError>,
+        hub: Option<Result<(), VerifyError>>,
+        lpdu_id: Option<EventId>,
+    ) -> Result<VerifiedPdu, VerifyError> {
+        let sender_check = match (sender, &hub) {
+            (Ok(()), _) => Sender::Verified,
+            (Err(VerifyError::KeyUnknown(_)), Some(_)) => Sender::KeyMissing,
+            (Err(error), _) => return Err(error),
+        };
+        hub.transpose()?;
+        let Self { event, event_id, .. } = self;
+        let (event, integrity) = match are_hashes_right(&event) {
+            true => (event, Integrity::Intact),
+            false => (redacted(&event).map_err(VerifyError::Redacted)?, Integrity::Redacted),
+        };
+        Ok(VerifiedPdu { event, event_id, lpdu_id, sender_check, integrity })
+    }
+}
+
+impl VerifiedLpdu {
+    /// The event as received.
+    pub fn event(&self) -> &Event {
+        &self.event
+    }
+
+    /// The LPDU's own ID.
+    pub fn lpdu_id(&self) -> EventId {
+        self.lpdu_id
+    }
+}
+
+impl VerifiedPdu {
+    /// The event; its redacted copy if it is not [intact](Integrity::Intact).
+    pub fn event(&self) -> &Event {
+        &self.event
+    }
+
+    /// The event, without what was found out about it.
+    pub fn into_event(self) -> Event {
+        self.event
+    }
+
+    /// The event's ID; redaction does not change it.
+    pub fn event_id(&self) -> EventId {
+        self.event_id
+    }
+
+    /// The ID of the LPDU that the event was made of; `None` for an event of the hub's own users.
+    pub fn lpdu_id(&self) -> Option<EventId> {
+        self.lpdu_id
+    }
+
+    /// What is known of the sender's signature.
+    pub fn sender_check(&self) -> Sender {
+        self.sender_check
+    }
+
+    /// Whether the event is whole.
+    pub fn integrity(&self) -> Integrity {
+        self.integrity
+    }
+}
+
+fn is_lpdu_hash_right(event: &Event) -> bool {
+    let claimed = event.hashes().and_then(|hashes| hashes.member("lpdu")?.member("sha256"));
+    is_hash(claimed, || lpdu_hash(event))
+}
+
+fn are_hashes_right(event: &Event) -> bool {
+    let claimed = event.hashes().and_then(|hashes| hashes.member("sha256"));
+    let through_hub = event.hub_server().is_some() && event.rules().format.linking == Linking::Linear;
+    is_hash(claimed, || content_hash(event)) && (!through_hub || is_lpdu_hash_right(event))
+}
+
+/// Hashes compare as strings (spec, 3.2).
+fn is_hash(claimed: Option<Value<'_>>, right: impl FnOnce() -> super::HashText) -> bool {
+    claimed.and_then(Value::as_str).is_some_and(|claimed| claimed == right().as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Integrity, Sender};
+    use crate::event::fixtures::{HUB, Keys, changed, message, pdu};
+
+    #[test]
+    fn spec_4_3_a_wrong_content_hash_leaves_the_redacted_copy() {
+        let bytes = changed(&message(), |event| event["content"]["body"] = "forged".into());
+        let verified = pdu(&bytes).verify(&Keys::both()).unwrap();
+        assert_eq!(verified.integrity(), Integrity::Redacted);
+        assert_eq!(verified.event().content().bytes(), b"{}");
+        assert_eq!(verified.event_id(), pdu(&message()).event_id());
+    }
+
+    #[test]
+    fn spec_6_an_unknown_sender_key_is_missing_not_wrong() {
+        let keys = Keys::default().with(HUB, "ed25519:1");
+        let verified = pdu(&message()).verify(&keys).unwrap();
+        assert_eq!(verified.sender_check(), Sender::KeyMissing);
+        assert_eq!(verified.integrity(), Integrity::Intact);
+    }
+}

@@ -1,0 +1,194 @@
+//! Whose signatures an event needs, and whether they are right (spec, 3.4 and 4.2).
+//!
+//! Signatures are first gathered from any number of events, then checked in one call, then told apart again. So the
+//! verdict on an event is the same alone and among others.
+
+use alloc::vec::Vec;
+
+use thiserror::Error;
+
+use super::{Event, SchemaError};
+use crate::{
+    crypto::{self, Check, PreparedKey, Signature, SignatureError},
+    id::{KeyId, ServerName, Timestamp},
+    json::Value,
+};
+
+/// Where verification finds keys: a key ring, or in tests a map.
+pub trait KeySource {
+    /// The key of this server and ID, if it may be used so.
+    fn key(&self, server: &ServerName, key: &KeyId, purpose: KeyUse) -> KeyLookup;
+}
+
+/// What a key is wanted for; by it a key ring judges expiry (spec, section 6, Keys).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyUse {
+    /// When the event says that it was sent.
+    pub origin_server_ts: Timestamp,
+    /// Who asks.
+    pub role: Role,
+}
+
+/// In which role a server checks an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A hub checking an LPDU: only current keys count.
+    Hub,
+    /// Anyone checking a PDU: a key that was ever right stays right for its time.
+    Participant,
+}
+
+/// What a [`KeySource`] answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyLookup {
+    /// The key, good for this use.
+    Usable(PreparedKey),
+    /// The key is known, but not good for this use.
+    NotValid,
+    /// The key is not known; it may become known.
+    Unknown,
+}
+
+/// Which of the two signatures of an event is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signatory {
+    /// The sender's server.
+    Sender,
+    /// The server in `hub_server`.
+    Hub,
+}
+
+/// Why an event's signatures or its LPDU hash are not accepted: the event is dropped or refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// No Ed25519 signature under the signatory's name.
+    #[error("the {0} signature is missing")]
+    SignatureMissing(Signatory),
+    /// A signature by a known key is wrong, and none is right.
+    #[error("the {0} signature is wrong: {1}")]
+    SignatureWrong(Signatory, SignatureError),
+    /// The only signatures are by keys that are not valid for this use.
+    #[error("the {0} key is not valid for this event")]
+    KeyNotValid(Signatory),
+    /// The key is unknown, and nobody else's signature speaks for the event.
+    #[error("the {0} key is unknown")]
+    KeyUnknown(Signatory),
+    /// The hash of an LPDU is wrong; of a PDU that is no error, see [`Integrity`](super::Integrity).
+    #[error("the lpdu hash is wrong")]
+    LpduHash,
+    /// The redacted copy, which a wrong hash calls for, is no event. No well-formed event gives this.
+    #[error("the redacted copy is no event: {0}")]
+    Redacted(SchemaError),
+}
+
+impl core::fmt::Display for Signatory {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Sender => "sender's",
+            Self::Hub => "hub's",
+        })
+    }
+}
+
+/// A signature that was found right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct GoodSignature {
+    pub(super) server: ServerName,
+    pub(super) key_id: KeyId,
+    pub(super) signature: Signature,
+}
+
+/// The IDs of the Ed25519 keys that the event bears signatures of under a server's name.
+pub(super) fn key_ids(event: &Event, server: &ServerName) -> Vec<KeyId> {
+    under(event, server).map(|(key_id, _)| key_id).collect()
+}
+
+/// Everything under a name that has the form of a key ID of ours; other algorithms are passed over.
+fn under<'e>(event: &'e Event, server: &ServerName) -> impl Iterator<Item = (KeyId, Value<'e>)> {
+    let signatures = event.signatures().and_then(|signatures| signatures.member(server.as_str()));
+    signatures
+        .into_iter()
+        .flat_map(Value::members)
+        .filter_map(|member| Some((KeyId::parse(&member.key()).ok()?, member.value())))
+}
+
+/// The signatures of one signatory over one message, with the keys to check them by.
+pub(super) struct Gathered<'m> {
+    signatory: Signatory,
+    server: ServerName,
+    message: &'m [u8],
+    candidates: Vec<(KeyId, Signature, PreparedKey)>,
+    /// The most telling reason not to accept, if no candidate turns out right.
+    otherwise: VerifyError,
+}
+
+impl<'m> Gathered<'m> {
+    pub(super) fn of(
+        event: &Event,
+        signatory: Signatory,
+        server: ServerName,
+        message: &'m [u8],
+        keys: &dyn KeySource,
+        role: Role,
+    ) -> Self {
+        let purpose = KeyUse { origin_server_ts: event.origin_server_ts(), role };
+        let mut candidates = Vec::new();
+        let mut otherwise = VerifyError::SignatureMissing(signatory);
+        for (key_id, text) in under(event, &server) {
+            let signature = match Signature::parse(&text.as_str().unwrap_or_default()) {
+                Ok(signature) => signature,
+                Err(error) => {
+                    otherwise = graver(otherwise, VerifyError::SignatureWrong(signatory, error));
+                    continue;
+                }
+            };
+            match keys.key(&server, &key_id, purpose) {
+                KeyLookup::Usable(key) => candidates.push((key_id, signature, key)),
+                KeyLookup::NotValid => otherwise = graver(otherwise, VerifyError::KeyNotValid(signatory)),
+                KeyLookup::Unknown => otherwise = graver(otherwise, VerifyError::KeyUnknown(signatory)),
+            }
+        }
+        Self { signatory, server, message, candidates, otherwise }
+    }
+
+    /// The right ones of the candidates, or why there is none. Takes as many verdicts as it gave checks.
+    fn settle(
+        self,
+        verdicts: &mut impl Iterator<Item = Result<(), SignatureError>>,
+    ) -> Result<Vec<GoodSignature>, VerifyError> {
+        let Self { signatory, server, candidates, mut otherwise, .. } = self;
+        let mut good = Vec::new();
+        for (key_id, signature, _) in candidates {
+            match verdicts.next().unwrap_or(Err(SignatureError::Mismatch)) {
+                Ok(()) => good.push(GoodSignature { server: server.clone(), key_id, signature }),
+                Err(error) => otherwise = graver(otherwise, VerifyError::SignatureWrong(signatory, error)),
+            }
+        }
+        if good.is_empty() { Err(otherwise) } else { Ok(good) }
+    }
+}
+
+/// Checks all that was gathered in one call; the answers stand in the order of what was given.
+pub(super) fn check_all(gathered: Vec<Gathered<'_>>) -> Vec<Result<Vec<GoodSignature>, VerifyError>> {
+    let checks: Vec<Check<'_>> = gathered
+        .iter()
+        .flat_map(|one| {
+            let message = one.message;
+            one.candidates.iter().map(move |(_, signature, key)| Check { key, message, signature })
+        })
+        .collect();
+    let mut verdicts = crypto::verify_many(&checks).into_iter();
+    gathered.into_iter().map(|one| one.settle(&mut verdicts)).collect()
+}
+
+/// Of two reasons the one to tell. An unknown key outweighs a wrong signature: it may yet turn out right.
+fn graver(one: VerifyError, other: VerifyError) -> VerifyError {
+    let weight = |error: &VerifyError| match error {
+        VerifyError::SignatureMissing(_) | VerifyError::LpduHash | VerifyError::Redacted(_) => 0,
+        VerifyError::KeyNotValid(_) => 1,
+        VerifyError::SignatureWrong(..) => 2,
+        VerifyError::KeyUnknown(_) => 3,
+    };
+    if weight(&other) > weight(&one) { other } else { one }
+}
