@@ -1,6 +1,6 @@
 //! The door with the feature `null-crypto`: nothing is signed, everything passes, keys are still checked.
 #![cfg(feature = "null-crypto")]
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used)]
 
 use hublet::crypto::{Check, KeyError, PreparedKey, Signature, SigningKey, verify, verify_many};
 

@@ -1,6 +1,6 @@
 //! Signing and verifying as one (spec, 3.4): what is signed verifies, and nothing else does.
 #![cfg(not(feature = "null-crypto"))]
-#![allow(clippy::as_conversions, clippy::indexing_slicing, clippy::unwrap_used, missing_docs)]
+#![allow(clippy::as_conversions, clippy::indexing_slicing, clippy::unwrap_used)]
 
 use curve25519_dalek::{EdwardsPoint, Scalar, constants::EIGHT_TORSION};
 use ed25519_dalek::VerifyingKey;

@@ -6,5 +6,7 @@
 
 #[path = "../base64_forms.rs"]
 mod base64_forms;
+#[path = "../ed25519_acceptance.rs"]
+mod ed25519_acceptance;
 #[path = "../stores_conform.rs"]
 mod stores_conform;

@@ -1,4 +1,5 @@
 //! Writes `ed25519-acceptance.json`. Every verdict is stated by how the case is made, not asked of the code under test.
+#![allow(clippy::as_conversions, clippy::indexing_slicing, clippy::unwrap_used)]
 
 use std::{fmt::Write, ops::Range};
 
@@ -9,15 +10,46 @@ use curve25519_dalek::{
     traits::{Identity, IsIdentity},
 };
 use data_encoding::HEXLOWER;
+use ed25519_dalek::{Signature, Verifier, VerifyingKey};
 use sha2::{Digest, Sha512};
 
-const SOURCE: &str = "hublet, tests/suites/ed25519_vectors.rs: made with curve25519-dalek 5.0 by adding points of small \
+const SOURCE: &str = "hublet, tests/ed25519_vectors.rs: made with curve25519-dalek 5.0 by adding points of small \
     order, second spellings and multiples of L to signatures made by hand; hexadecimal. verdict: accept, or the part of \
     the rule that refuses. bytes, points, cofactored: whether R is recomputed byte for byte, the cofactorless equation \
     holds between points, and eight times it, by a verifier that reduces S and checks nothing else";
 
-/// The text of the vector file.
-pub(crate) fn file() -> String {
+#[test]
+fn the_vector_file_is_what_this_writes() {
+    assert_eq!(include_str!("vectors/ed25519-acceptance.json"), file());
+}
+
+#[test]
+#[ignore = "writes the vector file"]
+fn write_the_vector_file() {
+    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/ed25519-acceptance.json"), file()).unwrap();
+}
+
+#[test]
+fn ed25519_dalek_sees_the_equation_as_the_vectors_state_it() {
+    for case in cases() {
+        let Ok(key) = VerifyingKey::from_bytes(&case.parts.key) else {
+            assert!(!case.points, "{}", case.name);
+            continue;
+        };
+        let signature = Signature::from_components(case.parts.r, case.parts.s);
+        let lax = key.verify(&case.parts.message, &signature).is_ok();
+        assert_eq!(lax, case.bytes && case.verdict != "scalar_too_large", "{}", case.name);
+        let strict = key.verify_strict(&case.parts.message, &signature).is_ok();
+        assert_eq!(strict, case.verdict == "accept", "{}", case.name);
+    }
+}
+
+fn file() -> String {
+    let rows: Vec<String> = cases().iter().map(Case::row).collect();
+    format!("{{\n \"source\": \"{SOURCE}\",\n \"cases\": [\n{}\n ]\n}}\n", rows.join(",\n"))
+}
+
+fn cases() -> Vec<Case> {
     let mut cases = Cases(Vec::new());
     cases.ordinary();
     cases.damaged();
@@ -29,10 +61,19 @@ pub(crate) fn file() -> String {
     cases.mixed_keys();
     cases.mixed_points();
     cases.reduction_of_k();
-    format!("{{\n \"source\": \"{SOURCE}\",\n \"cases\": [\n{}\n ]\n}}\n", cases.0.join(",\n"))
+    cases.0
 }
 
-struct Cases(Vec<String>);
+struct Cases(Vec<Case>);
+
+struct Case {
+    name: String,
+    verdict: &'static str,
+    parts: Parts,
+    bytes: bool,
+    points: bool,
+    cofactored: bool,
+}
 
 /// A signature in parts. `r` and `key` are encodings, so they may be second spellings.
 #[derive(Clone)]
@@ -61,7 +102,7 @@ impl Cases {
 
     fn damaged(&mut self) {
         let good = sign(1, b"a message");
-        let mut change = |name: &str, verdict: &str, change: &dyn Fn(&mut Parts)| {
+        let mut change = |name: &str, verdict: &'static str, change: &dyn Fn(&mut Parts)| {
             let mut parts = good.clone();
             change(&mut parts);
             self.push(name.to_string(), verdict, &parts);
@@ -242,7 +283,7 @@ impl Cases {
         self.push("mixed A, k a multiple of 8 only when negated modulo L".to_string(), "mismatch", &parts);
     }
 
-    fn push(&mut self, name: String, verdict: &str, parts: &Parts) {
+    fn push(&mut self, name: String, verdict: &'static str, parts: &Parts) {
         let recomputed = CompressedEdwardsY(parts.key)
             .decompress()
             .map(|key| EdwardsPoint::mul_base(&scalar(parts.s)) - key * parts.k());
@@ -250,12 +291,18 @@ impl Cases {
         let difference = recomputed.zip(CompressedEdwardsY(parts.r).decompress()).map(|(point, r)| point - r);
         let points = difference.is_some_and(|point| point.is_identity());
         let cofactored = difference.is_some_and(|point| point.mul_by_cofactor().is_identity());
-        let mut row = String::new();
-        write!(row, "  {{\"name\": \"{name}\", \"verdict\": \"{verdict}\", ").unwrap();
+        self.0.push(Case { name, verdict, parts: parts.clone(), bytes, points, cofactored });
+    }
+}
+
+impl Case {
+    fn row(&self) -> String {
+        let Self { name, verdict, parts, bytes, points, cofactored } = self;
+        let mut row = format!("  {{\"name\": \"{name}\", \"verdict\": \"{verdict}\", ");
         write!(row, "\"bytes\": {bytes}, \"points\": {points}, \"cofactored\": {cofactored}, ").unwrap();
         write!(row, "\"key\": \"{}\", \"message\": \"{}\", ", hex(&parts.key), hex(&parts.message)).unwrap();
         write!(row, "\"signature\": \"{}{}\"}}", hex(&parts.r), hex(&parts.s)).unwrap();
-        self.0.push(row);
+        row
     }
 }
 
