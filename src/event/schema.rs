@@ -122,9 +122,9 @@ pub(super) fn read(document: Document, rules: &'static RoomVersionRules, shape: 
         None => None,
     };
     let hub_server = fields.hub_server()?;
+    let (auth_events, prev_events) = fields.links(&kind)?;
     fields.check_hashes(hub_server.is_some())?;
     fields.check_signatures()?;
-    let (auth_events, prev_events) = fields.links(&kind)?;
     if rules.format.linking == Linking::Graph && shape == Shape::Pdu {
         fields.integer(Field::Depth)?;
     }
