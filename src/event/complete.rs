@@ -10,13 +10,14 @@ use data_encoding::BASE64URL_NOPAD;
 use thiserror::Error;
 
 use super::{
-    Event, PduDraft, SchemaError, SchemaRule, VerifiedLpdu,
+    Event, PduDraft, SchemaError, SchemaRule, VerifiedLpdu, VerifiedPdu,
     field::{Field, FieldSet},
     form::{Form, Insert, Length},
     hash::{HashText, content_hash_with, event_id_of},
     redact::signing_form,
     room_version::Keep,
     schema::{self, MAX_PDU_BYTES, Shape, fault},
+    sign_json::insert_signature,
     verify::GoodSignature,
 };
 use crate::{
@@ -240,6 +241,27 @@ impl CompletedPdu {
     }
 }
 
+impl VerifiedPdu {
+    /// The event with another server's signature over its PDU form, as an invited server answers (spec, section 7).
+    ///
+    /// The signature is made over [`signing_input`](super::signing_input) of [`VerifiedPdu::event`].
+    ///
+    /// # Errors
+    /// [`CountersignError::TooLarge`].
+    pub fn countersigned(
+        &self,
+        server: &ServerName,
+        key_id: &KeyId,
+        signature: &Signature,
+    ) -> Result<Vec<u8>, CountersignError> {
+        let (document, order) = (self.event().document(), self.event().rules().key_order);
+        let signed = insert_signature(document, server.as_str(), key_id.as_str(), signature, order);
+        // Invariant: an event is an object, so that only its size can be wrong.
+        let bytes = signed.map_err(|_| CountersignError::TooLarge)?.into_bytes();
+        if bytes.len() > MAX_PDU_BYTES { Err(CountersignError::TooLarge) } else { Ok(bytes) }
+    }
+}
+
 /// `"signatures":{…}`, sorted by server and key ID, both of which are ASCII.
 pub(super) fn signatures_member(mut all: Vec<GoodSignature>) -> Vec<u8> {
     all.sort_by(|a, b| (&a.server, &a.key_id).cmp(&(&b.server, &b.key_id)));
@@ -341,10 +363,15 @@ mod tests {
                 HUB, Keys, RULES, chain_lpdu, chained, changed, complete, document, key_id, lpdu, lpdu_bytes,
                 own_draft, pdu, prepared, server, signing_key,
             },
+            sender_signing_input, signing_input,
         },
         id::EventId,
     };
-    use alloc::{format, string::String, vec};
+    use alloc::{
+        format,
+        string::{String, ToString},
+        vec,
+    };
 
     #[test]
     fn an_lpdu_becomes_a_pdu_that_verifies() {
@@ -413,6 +440,7 @@ mod tests {
     #[test]
     fn an_invited_servers_signature_is_taken_only_if_it_is_right() {
         let mut chained = chain_lpdu(&lpdu_bytes("m.room.message", None, "{}"));
+        let sent = chained.clone().sign(&signing_key(HUB));
         let (invited, id) = (server("inv.example"), key_id("ed25519:a"));
         let good = signing_key("inv.example").sign(chained.signing_input());
         let bad = signing_key("inv.example").sign(b"{}");
@@ -425,6 +453,10 @@ mod tests {
         let done = chained.sign(&signing_key(HUB));
         let value: serde_json::Value = serde_json::from_slice(done.bytes()).unwrap();
         assert_eq!(value["signatures"]["inv.example"]["ed25519:a"], good.to_text());
+        // The invited server, which signs what it was sent, makes the same bytes.
+        let received = pdu(sent.bytes()).verify(&Keys::both()).unwrap();
+        let made = signing_key("inv.example").sign(&signing_input(received.event()));
+        assert_eq!(received.countersigned(&invited, &id, &made).unwrap(), done.bytes());
         assert!(pdu(done.bytes()).verify(&Keys::both()).is_ok());
     }
 
@@ -441,5 +473,28 @@ mod tests {
         assert!(UnverifiedPdu::parse(document(core::str::from_utf8(largest.bytes()).unwrap()), RULES).is_ok());
         let error = sized(65_537 - empty).unwrap_err();
         assert_eq!(format!("{error}"), "event is larger than 65536 bytes");
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn an_lpdu_rebuilt_from_its_pdu_has_the_same_signing_input(
+            body in ".{0,20}", key in "[a-zA-Z_]{1,9}", kind in "[a-z.\"]{0,9}", state in proptest::option::of(".{0,5}"),
+        ) {
+            let content = serde_json::json!({ key: body }).to_string();
+            proptest::prop_assume!(document(&content).root().sorts_alike());
+            let sent = lpdu_bytes(&kind, state.as_deref(), &content);
+            let chained = chain_lpdu(&sent);
+            let bytes = chained.clone().sign(&signing_key(HUB)).into_bytes();
+            let received = pdu(&bytes);
+            proptest::prop_assert_eq!(received.event().bytes(), &bytes);
+            proptest::prop_assert_eq!(sender_signing_input(received.event()), signing_input(lpdu(&sent).event()));
+            proptest::prop_assert_eq!(signing_input(received.event()), chained.signing_input());
+            proptest::prop_assert_eq!(received.event_id(), chained.event_id());
+            let verified = received.verify(&Keys::both()).unwrap();
+            proptest::prop_assert_eq!(verified.integrity(), Integrity::Intact);
+            proptest::prop_assert_eq!(verified.lpdu_id(), chained.lpdu_id());
+        }
     }
 }

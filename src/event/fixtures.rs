@@ -3,12 +3,12 @@
 use alloc::{collections::BTreeMap, format, vec::Vec};
 
 use super::{
-    ChainedPdu, EventParts, HubIdentity, I_1, KeyLookup, KeySource, KeyUse, Links, LpduDraft, PduDraft,
-    RoomVersionRules, UnverifiedLpdu, UnverifiedPdu,
+    ChainedPdu, Event, EventParts, Field, HubIdentity, I_1, KeyLookup, KeySource, KeyUse, Links, LpduDraft, PduDraft,
+    RoomVersionRules, UnverifiedLpdu, UnverifiedPdu, field::Members,
 };
 use crate::{
     crypto::{PreparedKey, SigningKey},
-    id::{EventId, KeyId, RoomId, ServerName, Timestamp, UserId},
+    id::{EventId, KeyId, RoomId, ServerName, Timestamp, UserId, base64},
     json::{Document, KeyOrder, Limits, parse},
 };
 
@@ -37,6 +37,14 @@ pub(crate) fn signing_key(server: &str) -> SigningKey {
 
 pub(crate) fn prepared(server: &str) -> PreparedKey {
     PreparedKey::prepare(&signing_key(server).public()).unwrap()
+}
+
+/// The key of the published signing vectors. Its printed seed has a spare bit set, which nothing else may have.
+pub(crate) fn published_key(vectors: &serde_json::Value) -> SigningKey {
+    let seed = vectors["seed_unpadded_base64"].as_str().unwrap();
+    let key = SigningKey::from_seed(&base64::decode_array(&seed.replace("XA1", "XA0")).unwrap());
+    assert_eq!(base64::encode(&key.public()), vectors["public_key_unpadded_base64"].as_str().unwrap());
+    key
 }
 
 /// A key ring that knows what it is told, and judges nothing by time.
@@ -130,4 +138,24 @@ pub(crate) fn changed(bytes: &[u8], change: impl FnOnce(&mut serde_json::Value))
     let mut value: serde_json::Value = serde_json::from_slice(bytes).unwrap();
     change(&mut value);
     document(&format!("{value}")).into_bytes()
+}
+
+/// An event of a document that the schema would refuse, for vectors of older versions. Its typed fields mean nothing.
+pub(crate) fn raw_event(document: Document, rules: &'static RoomVersionRules) -> Event {
+    let members = Members::read(document.root());
+    let kind = members.get(Field::Type).and_then(|kind| Some(kind.as_str()?.into_owned())).unwrap();
+    let slots = members.slots;
+    Event {
+        rules,
+        slots,
+        room_id: RoomId::parse("!room:hub.example").unwrap(),
+        sender: UserId::parse("@ann:part.example").unwrap(),
+        kind: kind.into(),
+        state_key: None,
+        origin_server_ts: Timestamp::new(0),
+        hub_server: None,
+        auth_events: Vec::new(),
+        prev_events: Vec::new(),
+        document,
+    }
 }
