@@ -70,7 +70,15 @@ impl UserId {
     /// # Errors
     /// One [`IdError`] for each way to break the grammar, those of the server name included.
     pub fn parse(text: &str) -> Result<Self, IdError> {
-        check_scoped(text, '@', |b| matches!(b, b'0'..=b'9' | b'a'..=b'z' | b'-' | b'.' | b'=' | b'_' | b'/' | b'+'))?;
+        Self::parse_known(text, &[])
+    }
+
+    /// As [`UserId::parse`], but a server name that is one of `known` is not checked again.
+    ///
+    /// # Errors
+    /// Those of [`UserId::parse`].
+    pub fn parse_known(text: &str, known: &[&ServerName]) -> Result<Self, IdError> {
+        check_scoped(text, '@', is_local, known)?;
         Ok(Self(text.into()))
     }
 
@@ -94,7 +102,15 @@ impl RoomId {
     /// # Errors
     /// One [`IdError`] for each way to break the grammar, those of the server name included.
     pub fn parse(text: &str) -> Result<Self, IdError> {
-        check_scoped(text, '!', |b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'~' | b'_'))?;
+        Self::parse_known(text, &[])
+    }
+
+    /// As [`RoomId::parse`], but a server name that is one of `known` is not checked again.
+    ///
+    /// # Errors
+    /// Those of [`RoomId::parse`].
+    pub fn parse_known(text: &str, known: &[&ServerName]) -> Result<Self, IdError> {
+        check_scoped(text, '!', is_opaque, known)?;
         Ok(Self(text.into()))
     }
 
@@ -146,6 +162,14 @@ impl DeviceId {
     }
 }
 
+fn is_local(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'-' | b'.' | b'=' | b'_' | b'/' | b'+')
+}
+
+fn is_opaque(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'~' | b'_')
+}
+
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
@@ -160,14 +184,14 @@ fn check_alphabet(text: &str, allowed: fn(u8) -> bool) -> Result<(), IdError> {
     Ok(())
 }
 
-fn check_scoped(text: &str, sigil: char, allowed: fn(u8) -> bool) -> Result<(), IdError> {
+fn check_scoped(text: &str, sigil: char, allowed: fn(u8) -> bool, known: &[&ServerName]) -> Result<(), IdError> {
     if text.len() > MAX_ID {
         return Err(IdError::TooLong);
     }
     let rest = text.strip_prefix(sigil).ok_or(IdError::Prefix)?;
     let (local, server) = rest.split_once(':').ok_or(IdError::NoServer)?;
     check_alphabet(local, allowed)?;
-    server_name::check(server)
+    if known.iter().any(|name| name.as_str() == server) { Ok(()) } else { server_name::check(server) }
 }
 
 /// The local and the server part of a scoped identifier: what follows the one-byte sigil, cut at the first colon.
@@ -273,6 +297,22 @@ mod tests {
             let room = RoomId::parse(&format!("!a.b:{server}")).unwrap();
             assert_eq!(room.server(), server);
         }
+    }
+
+    #[test]
+    fn known_servers_change_no_verdict() {
+        let names = ["a", "a:1", "localhost:8787"].map(|text| ServerName::parse(text).unwrap());
+        let known: alloc::vec::Vec<_> = names.iter().collect();
+        for server in ["a", "a:1", "A", "b", "a:", "a:70000", "", "1.2.3.4", "a.key.invalid"] {
+            assert_eq!(ServerName::parse_known(server, &known), ServerName::parse(server));
+            for local in ["x", "", "X y"] {
+                let (user, room) = (format!("@{local}:{server}"), format!("!{local}:{server}"));
+                assert_eq!(UserId::parse_known(&user, &known), UserId::parse(&user));
+                assert_eq!(RoomId::parse_known(&room, &known), RoomId::parse(&room));
+            }
+        }
+        let long = format!("@{}:a", "x".repeat(253));
+        assert_eq!(UserId::parse_known(&long, &known), Err(IdError::TooLong));
     }
 
     #[test]
