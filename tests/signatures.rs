@@ -7,6 +7,7 @@ use ed25519_dalek::VerifyingKey;
 use hublet::{
     crypto::{Check, PreparedKey, Signature, SignatureError, SigningKey, verify, verify_many},
     id::base64,
+    json::{KeyOrder, Limits, parse},
 };
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use serde_json::Value;
@@ -45,6 +46,19 @@ fn matrix_signing_vectors_hold_over_their_signed_bytes() {
         count += 1;
     }
     assert_eq!(count, 6);
+}
+
+#[test]
+fn matrix_json_signing_vectors_hold_from_their_objects() {
+    let vectors = matrix_vectors();
+    let ours = SigningKey::from_seed(&seed_of(vectors["seed_unpadded_base64"].as_str().unwrap()));
+    for row in vectors["json_signing"].as_array().unwrap() {
+        let text = serde_json::to_string_pretty(&row["object"]).unwrap();
+        let limits = Limits { bytes: 1_000, depth: 10 };
+        let canonical = parse(text.as_bytes(), KeyOrder::Utf16, limits).unwrap();
+        assert_eq!(canonical.bytes(), row["signed_bytes"].as_str().unwrap().as_bytes());
+        assert_eq!(ours.sign(canonical.bytes()).to_text(), row["signature"].as_str().unwrap());
+    }
 }
 
 #[test]
