@@ -3,6 +3,41 @@
 //! A room is one array with one writer, so its state before an event is simply what the events before it left; there is
 //! nothing to resolve. This layer takes verified events to authorised ones ([`authorize`]) and keeps what they leave
 //! ([`state`]). Rules read typed state and one event, and answer with the rule that was broken.
+//!
+//! ```
+//! use hublet::{
+//!     event::{EventParts, HubIdentity, I_1, PduDraft},
+//!     id::{KeyId, RoomId, ServerName, Timestamp, UserId},
+//!     json::{KeyOrder, Limits, parse},
+//!     room::{authorize::{self, Before}, known::NothingKnown, state::RoomState},
+//! };
+//!
+//! let room_id = RoomId::parse("!room:hub.example")?;
+//! let (server, key_id) = (ServerName::parse("hub.example")?, KeyId::parse("ed25519:1")?);
+//! let parts = EventParts {
+//!     room_id: &room_id,
+//!     sender: &UserId::parse("@ann:hub.example")?,
+//!     kind: "m.room.create",
+//!     state_key: Some(""),
+//!     content: &parse(br#"{"room_version":"I.1"}"#, KeyOrder::Utf16, Limits { bytes: 65_536, depth: 512 })?,
+//!     origin_server_ts: Timestamp::new(1_700_000_000_000),
+//! };
+//!
+//! // The hub's own event climbs the rung and gets its place and ID; the state moves past it.
+//! let mut state = RoomState::new(room_id.clone(), &I_1);
+//! let draft = PduDraft::new(&parts, &I_1)?;
+//! let before = Before { state: &state, known: &NothingKnown };
+//! let authorized = authorize::draft(draft, None, before).map_err(|denied| denied.reason)?;
+//! let chained = authorized.chain(&HubIdentity { server: &server, key_id: &key_id })?;
+//! state.apply(chained.source(), chained.event_id(), 0);
+//! assert_eq!(state.hub(), Some(&server));
+//!
+//! // A second one is denied.
+//! let before = Before { state: &state, known: &NothingKnown };
+//! let denied = authorize::draft(PduDraft::new(&parts, &I_1)?, Some(chained.event_id()), before);
+//! assert!(denied.is_err());
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
 
 // State: what the events so far have left.
 mod content;

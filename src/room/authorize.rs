@@ -213,15 +213,16 @@ fn check_way(event: &Event, state: &RoomState) -> Result<(), Denial> {
     if event.room_id() != state.room_id() {
         return Err(Denial::OtherRoom);
     }
-    // Before the create event the hub is the server of its sender.
-    let first = event.sender().server_name();
-    let hub = match state.hub() {
-        Some(hub) => hub,
-        None if event.kind() == kind::CREATE => &first,
-        None => return Err(AuthRule::AuthEventsNoCreate.into()),
-    };
-    let through = event.hub_server().unwrap_or(&first);
-    if through == hub { Ok(()) } else { Err(Denial::WrongHub { hub: hub.clone() }) }
+    let sender = event.sender().server();
+    let through = event.hub_server().map_or(sender, ServerName::as_str);
+    match state.hub() {
+        Some(hub) if through == hub.as_str() => Ok(()),
+        Some(hub) => Err(Denial::WrongHub { hub: hub.clone() }),
+        // Before the create event the hub is the server of its sender.
+        None if event.kind() != kind::CREATE => Err(AuthRule::AuthEventsNoCreate.into()),
+        None if through == sender => Ok(()),
+        None => Err(Denial::WrongHub { hub: event.sender().server_name() }),
+    }
 }
 
 fn is_hub_change(event: &Event, state: &RoomState) -> bool {

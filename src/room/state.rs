@@ -263,3 +263,108 @@ impl RoomState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Membership, RoomState};
+    use crate::room::testing::{Room, event_id, member, message, state_event, user};
+    use std::format;
+    use std::vec::Vec;
+
+    const ANN: &str = "@ann:a.org";
+    const BOB: &str = "@bob:b.org";
+
+    fn servers(state: &RoomState) -> Vec<(&str, u64)> {
+        state.joined_servers().map(|(server, users)| (server.as_str(), users)).collect()
+    }
+
+    #[test]
+    fn joined_servers_count_their_joined_users() {
+        let mut room = Room::new().joined(BOB).joined("@bea:b.org").member("@cat:c.org", "invite");
+        assert_eq!(servers(&room.state()), [("a.org", 1), ("b.org", 2)]);
+        // A join again, with another name: still one.
+        room = room.joined(BOB).member("@bea:b.org", "leave");
+        assert_eq!(servers(&room.state()), [("a.org", 1), ("b.org", 1)]);
+        room = room.with(member(ANN, BOB, "ban")).joined("@cat:c.org");
+        assert_eq!(servers(&room.state()), [("a.org", 1), ("c.org", 1)]);
+        assert_eq!(room.state().joined_users_of("b.org"), 0);
+        // Case and ports tell servers apart.
+        room = room.joined("@dan:A.org").joined("@eve:a.org:8448");
+        assert_eq!(servers(&room.state()), [("A.org", 1), ("a.org", 1), ("a.org:8448", 1), ("c.org", 1)]);
+    }
+
+    #[test]
+    fn a_member_event_for_no_user_counts_for_no_server() {
+        let room = Room::new().with(member(ANN, "everyone", "join"));
+        assert_eq!(servers(&room.state()), [("a.org", 1)]);
+        assert_eq!(room.state().membership_at("everyone"), Membership::Join);
+        assert_eq!(room.state().level_at("everyone"), 0);
+    }
+
+    #[test]
+    fn entries_are_the_latest_of_their_type_and_state_key() {
+        let mut room = Room::new();
+        let first = room.set(state_event(ANN, "m.room.topic", "", r#"{"topic":"one"}"#));
+        let other = room.set(state_event(ANN, "m.room.topic", "x", r#"{"topic":"x"}"#));
+        let second = room.set(state_event(ANN, "m.room.topic", "", r#"{"topic":"two"}"#));
+        room.set(message(ANN, "m.room.topic", "{}"));
+        let state = room.state();
+        let id = |key| state.entry("m.room.topic", key).map(|entry| entry.event_id);
+        assert_eq!((id(""), id("x"), id("y")), (Some(second), Some(other), None));
+        assert_ne!(first, second);
+        assert_eq!(state.entry("m.room.topic", "").unwrap().position, 6);
+        assert_eq!(state.entry("m.room.member", ANN).unwrap().event_id, event_id(2));
+        let listed: Vec<_> = state.entries().map(|(kind, key, _)| (kind, key)).collect();
+        assert_eq!(
+            listed,
+            [
+                ("m.room.create", ""),
+                ("m.room.join_rules", ""),
+                ("m.room.power_levels", ""),
+                ("m.room.topic", ""),
+                ("m.room.topic", "x"),
+                ("m.room.member", ANN),
+            ]
+        );
+    }
+
+    #[test]
+    fn typed_state_needs_the_empty_state_key() {
+        let room = Room::new().with(state_event(ANN, "m.room.power_levels", "x", r#"{"users":{"@bob:b.org":100}}"#));
+        assert_eq!(room.state().level_of(&user(BOB)), 0);
+        assert_eq!(room.state().level_of(&user(ANN)), 100);
+    }
+
+    #[test]
+    fn the_redacted_form_takes_its_events_place() {
+        let mut room = Room::new();
+        let retention = state_event(ANN, "m.room.retention", "", r#"{"max_lifetime":5}"#).build();
+        let event_id = room.apply(&retention);
+        let mut state = room.state();
+        assert_eq!(state.retention().max_lifetime(), Some(5));
+        let redacted = state_event(ANN, "m.room.retention", "", "{}").build();
+        let position = state.entry("m.room.retention", "").unwrap().position;
+        assert!(state.apply(&redacted, event_id, position).is_some());
+        assert_eq!(state.retention().max_lifetime(), None);
+        assert_eq!(state.entry("m.room.retention", ""), room.state().entry("m.room.retention", ""));
+        // A member event again: nobody is counted twice.
+        let join = member(ANN, ANN, "join").build();
+        state.apply(&join, super::super::testing::event_id(2), 1);
+        assert_eq!(servers(&state), [("a.org", 1)]);
+    }
+
+    #[test]
+    fn thousands_of_members_are_kept_and_counted() {
+        let mut room = Room::new();
+        for number in 0..3_000 {
+            let server = number % 50;
+            room = room.joined(&format!("@user{number}:s{server}.org"));
+        }
+        let state = room.state();
+        assert_eq!(state.members().count(), 3_001);
+        assert_eq!(servers(&state).len(), 51);
+        assert_eq!(state.joined_users_of("s7.org"), 60);
+        let restored = RoomState::restore(state.room_id().clone(), state.rules(), room.rows()).unwrap();
+        assert_eq!(restored, state);
+    }
+}

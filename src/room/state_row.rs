@@ -177,3 +177,105 @@ fn membership_of(number: u8) -> Result<Membership, DecodeError> {
         _ => return Err(DecodeError("state row with an unknown membership")),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{StateEntry, StateRow, key_of};
+    use crate::room::state::RoomState;
+    use crate::room::testing::{Room, event_id, member, state_event};
+    use crate::store::DecodeError;
+    use proptest::prelude::{ProptestConfig, any};
+    use proptest::{prop_assert_eq, proptest};
+    use std::format;
+    use std::string::String;
+    use std::vec::Vec;
+
+    const ANN: &str = "@ann:a.org";
+
+    /// The row of an event at position -3.
+    fn row(builder: crate::room::testing::Builder) -> StateRow {
+        Room::empty().state().apply(&builder.build(), event_id(7), -3).unwrap()
+    }
+
+    fn rows() -> [StateRow; 3] {
+        [
+            row(state_event(ANN, "m.room.topic", "x", r#"{"topic":"t"}"#)),
+            row(member(ANN, ANN, "ban")),
+            row(state_event(ANN, "m.room.join_rules", "", r#"{"join_rule":"public"}"#)),
+        ]
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn the_stored_form_stays_as_it_is() {
+        let head = format!("01{}{}{}", "0000000000000007", "00".repeat(24), "7ffffffffffffffd");
+        let text = |text: &str| format!("{:08x}{}", text.len(), hex(text.as_bytes()));
+        let [topic, ban, rules] = rows();
+        assert_eq!(hex(&topic.encode()), format!("{head}00"));
+        assert_eq!(hex(&ban.encode()), format!("{head}0104"));
+        let typed = format!("{head}02{}{}", text(ANN), text(r#"{"join_rule":"public"}"#));
+        assert_eq!(hex(&rules.encode()), typed);
+        assert_eq!(hex(&topic.key()), format!("{}{}", text("m.room.topic"), text("x")));
+        assert_eq!(topic.key(), key_of("m.room.topic", "x"));
+    }
+
+    #[test]
+    fn rows_survive_a_round_trip() {
+        for row in rows() {
+            let again = StateRow::decode(&row.key(), &row.encode()).unwrap();
+            assert_eq!(again, row);
+            assert_eq!(again.entry(), StateEntry { event_id: event_id(7), position: -3 });
+        }
+    }
+
+    #[test]
+    fn damaged_rows_are_errors() {
+        for row in rows() {
+            let (key, value) = (row.key(), row.encode());
+            for end in 0..value.len() {
+                assert!(StateRow::decode(&key, &value[..end]).is_err(), "{end}");
+            }
+            for end in 0..key.len() {
+                assert!(StateRow::decode(&key[..end], &value).is_err(), "{end}");
+            }
+            let longer = |bytes: &[u8]| [bytes, &[0]].concat();
+            assert!(StateRow::decode(&key, &longer(&value)).is_err());
+            assert!(StateRow::decode(&longer(&key), &value).is_err());
+            let mut newer = value.clone();
+            newer[0] = 2;
+            assert_eq!(StateRow::decode(&key, &newer), Err(DecodeError("state row of an unknown form")));
+        }
+        let [_, ban, rules] = rows();
+        let mut unknown = ban.encode();
+        *unknown.last_mut().unwrap() = 5;
+        assert_eq!(StateRow::decode(&ban.key(), &unknown), Err(DecodeError("state row with an unknown membership")));
+        let mut broken = rules.encode();
+        *broken.last_mut().unwrap() = b'x';
+        let row = StateRow::decode(&rules.key(), &broken).unwrap();
+        let state = Room::empty().state();
+        assert_eq!(
+            RoomState::restore(state.room_id().clone(), state.rules(), [row]),
+            Err(DecodeError("state row without a content"))
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_bytes_make_decoding_panic(key: Vec<u8>, value: Vec<u8>, tail in any::<[u8; 8]>()) {
+            let _ = StateRow::decode(&key, &value);
+            let [_, _, rules] = rows();
+            let value = [&rules.encode()[..42], &tail[..]].concat();
+            let _ = StateRow::decode(&rules.key(), &value);
+        }
+
+        #[test]
+        fn keys_of_different_names_differ(one in any::<(String, String)>(), other in any::<(String, String)>()) {
+            prop_assert_eq!(key_of(&one.0, &one.1) == key_of(&other.0, &other.1), one == other);
+        }
+    }
+}

@@ -9,6 +9,8 @@ mod create;
 mod events;
 mod hub;
 mod member;
+#[cfg(not(target_family = "wasm"))]
+mod oracle;
 mod plain;
 mod power;
 mod properties;

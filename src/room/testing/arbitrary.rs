@@ -9,6 +9,8 @@ use std::string::{String, ToString};
 use std::vec::Vec;
 
 use super::{Builder, Room, event_id, message, state_event};
+use crate::event::LINEARIZED_02;
+use crate::room::power_levels::LevelField;
 
 pub(crate) const USERS: [&str; 5] = ["@ann:a.org", "@amy:a.org", "@bob:b.org", "@bea:b.org", "@cat:c.org"];
 
@@ -33,18 +35,24 @@ pub(crate) fn user() -> impl Strategy<Value = &'static str> {
     select(&USERS[..])
 }
 
-/// A level near those that matter, written as JSON.
+/// A level near those that matter, now and then at the ends of the range, written as JSON.
 fn level() -> impl Strategy<Value = String> {
-    select(&["-1", "0", "1", "49", "50", "51", "99", "100", "101", "-9007199254740991", "9007199254740991"][..])
-        .prop_map(ToString::to_string)
+    let near = select(&["-1", "0", "1", "10", "49", "50", "51", "99", "100", "101"][..]);
+    let end = select(&["-9007199254740991", "9007199254740991"][..]);
+    prop_oneof![12 => near, 1 => end].prop_map(ToString::to_string)
 }
 
 /// Power levels that rule 9 finds well-formed.
 pub(crate) fn levels() -> impl Strategy<Value = String> {
-    let field = || option::weighted(0.3, level());
+    levels_with(0.3)
+}
+
+/// Power levels with each of the seven plain levels at this probability.
+fn levels_with(weight: f64) -> impl Strategy<Value = String> {
+    let field = move || option::weighted(weight, level());
     let fields = (field(), field(), field(), field(), field(), field(), field());
     let events = vec((select(&["m.room.power_levels", "m.room.topic", "m.own"][..]), level()), 0..3);
-    let users = vec((user(), level()), 0..5);
+    let users = vec((user(), level()), 0..6);
     (fields, events, users).prop_map(|(fields, events, users)| {
         let (ban, events_default, invite, kick, redact, state_default, users_default) = fields;
         let mut content = serde_json::Map::new();
@@ -186,4 +194,57 @@ pub(crate) fn wild_event() -> impl Strategy<Value = Builder> {
             redacts.into_iter().fold(builder, |builder, redacts| builder.top_level("redacts", &redacts))
         },
     )
+}
+
+/// The events of a created room with levels, a join rule and members, as a log that no rule has judged.
+pub(crate) fn history() -> impl Strategy<Value = Vec<Builder>> {
+    let members = vec((user(), prop_oneof![2 => Just("join"), 1 => membership()]), 3..10);
+    (option::weighted(0.9, levels_with(0.8)), join_rule(), members).prop_map(|(levels, join_rule, members)| {
+        let create = format!(r#"{{"room_version":"{}"}}"#, LINEARIZED_02.id);
+        let mut log = Vec::from([
+            state_event("@ann:a.org", "m.room.create", "", &create),
+            super::member("@ann:a.org", "@ann:a.org", "join"),
+        ]);
+        log.extend(levels.map(|levels| state_event("@ann:a.org", "m.room.power_levels", "", &levels)));
+        let rule = format!(r#"{{"join_rule":"{join_rule}"}}"#);
+        log.push(state_event("@ann:a.org", "m.room.join_rules", "", &rule));
+        log.extend(members.into_iter().map(|(user, membership)| super::member(user, user, membership)));
+        log
+    })
+}
+
+/// Takes a power levels content one or two steps on; plain levels are changed, entries also added and removed.
+pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let field = select(&LevelField::ALL[..]).prop_map(|field| Place::Field(field.name()));
+    let event =
+        select(&["m.room.power_levels", "m.room.topic", "m.own"][..]).prop_map(|kind| Place::In("events", kind));
+    let user = user().prop_map(|user| Place::In("users", user));
+    let step = (prop_oneof![1 => field, 1 => event, 2 => user], option::weighted(0.8, level()));
+    vec(step.prop_map(|(place, level)| Step { place, level }), 1..3)
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    Field(&'static str),
+    In(&'static str, &'static str),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    place: Place,
+    level: Option<String>,
+}
+
+impl Step {
+    pub(crate) fn apply(&self, content: &mut serde_json::Value) {
+        let level = self.level.as_ref().map(|level| serde_json::from_str::<serde_json::Value>(level).unwrap());
+        match (&self.place, level) {
+            (Place::Field(name), Some(level)) => content[*name] = level,
+            (Place::Field(_), None) => {}
+            (Place::In(object, name), Some(level)) => content[*object][*name] = level,
+            (Place::In(object, name), None) => {
+                content[*object].as_object_mut().and_then(|entries| entries.remove(*name));
+            }
+        }
+    }
 }
