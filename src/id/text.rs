@@ -67,6 +67,8 @@ text_id! {
 }
 
 impl UserId {
+    /// Checks the grammar.
+    ///
     /// # Errors
     /// One [`IdError`] for each way to break the grammar, those of the server name included.
     pub fn parse(text: &str) -> Result<Self, IdError> {
@@ -99,6 +101,8 @@ impl UserId {
 }
 
 impl RoomId {
+    /// Checks the grammar.
+    ///
     /// # Errors
     /// One [`IdError`] for each way to break the grammar, those of the server name included.
     pub fn parse(text: &str) -> Result<Self, IdError> {
@@ -131,6 +135,8 @@ impl RoomId {
 }
 
 impl RoomVersionId {
+    /// Checks the grammar.
+    ///
     /// # Errors
     /// [`IdError::Empty`], [`IdError::TooLong`] or [`IdError::Character`].
     pub fn parse(text: &str) -> Result<Self, IdError> {
@@ -145,6 +151,8 @@ impl RoomVersionId {
 }
 
 impl KeyId {
+    /// Checks the grammar.
+    ///
     /// # Errors
     /// [`IdError::Prefix`], [`IdError::Empty`] or [`IdError::Character`].
     pub fn parse(text: &str) -> Result<Self, IdError> {
@@ -154,6 +162,8 @@ impl KeyId {
 }
 
 impl DeviceId {
+    /// Checks the grammar.
+    ///
     /// # Errors
     /// [`IdError::Empty`] or [`IdError::Character`].
     pub fn parse(text: &str) -> Result<Self, IdError> {
