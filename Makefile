@@ -41,7 +41,7 @@ prerequisites:
 	  echo "install a C linker and curl from the distribution, Rust from https://rustup.rs, Node 20 or newer with npm"; \
 	  exit 1; \
 	fi
-	@rustup show active-toolchain >/dev/null 2>&1 || { echo '--> setup: the Rust toolchain'; rustup toolchain install; }
+	@rustup show active-toolchain >/dev/null 2>&1 || { echo '--> setup: the Rust toolchain'; rustup toolchain install --no-self-update; }
 
 tools: prerequisites
 	$(call step,build tools)
