@@ -21,6 +21,8 @@ test: tools
 	$(XTASK) setup
 	$(call step,native tests)
 	cargo test $(LOCKED) --workspace --exclude xtask --quiet
+	cargo test $(LOCKED) --all-features --quiet --test null_crypto
+	cargo test $(LOCKED) --all-features --quiet --lib bindings::
 	$(call step,suites in Node)
 	$(XTASK) test-wasm node
 	$(call step,suites in headless Chromium)

@@ -1,1 +1,2 @@
 export * from "./dist/hublet.js";
+export { HubletError } from "./error.js";

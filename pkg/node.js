@@ -5,3 +5,4 @@ import { initSync } from "./dist/hublet.js";
 initSync({ module: readFileSync(new URL("./dist/hublet_bg.wasm", import.meta.url)) });
 
 export * from "./dist/hublet.js";
+export { HubletError } from "./error.js";

@@ -4,3 +4,4 @@ import init from "./dist/hublet.js";
 await init();
 
 export * from "./dist/hublet.js";
+export { HubletError } from "./error.js";

@@ -5,3 +5,4 @@ import { initSync } from "./dist/hublet.js";
 initSync({ module });
 
 export * from "./dist/hublet.js";
+export { HubletError } from "./error.js";

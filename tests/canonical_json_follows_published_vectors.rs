@@ -1,6 +1,9 @@
 //! Canonical form against the published vectors (spec, 3.1); each file names its source.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
 use hublet::json::{Document, JsonError, KeyOrder, Kind, Limits, parse, write_string};
 
 const LIMITS: Limits = Limits { bytes: 65_536, depth: 512 };

@@ -36,6 +36,8 @@ test("the package holds the module, its glue, types, loaders and licences, and n
     "dist/hublet.js",
     "dist/hublet_bg.wasm",
     "dist/hublet_bg.wasm.d.ts",
+    "error.d.ts",
+    "error.js",
     "index.d.ts",
     "node.js",
     "package.json",
@@ -47,5 +49,9 @@ test("the package holds the module, its glue, types, loaders and licences, and n
 test("a consumer passes the type checker and runs in Node", () => {
   copyFileSync(join(here, "consumer.ts"), join(folder, "consumer.ts"));
   run(tsc, "--strict", "--target", "es2022", "--module", "nodenext", "--outDir", "out", "consumer.ts");
-  assert.deepEqual(JSON.parse(run("node", "out/consumer.js")), { version: manifest.version });
+  assert.deepEqual(JSON.parse(run("node", "out/consumer.js")), {
+    version: manifest.version,
+    canonical: '{"a":"A","b":100}',
+    refused: ["json_syntax", "json_limit"],
+  });
 });

@@ -6,6 +6,8 @@
 
 #[path = "../base64_forms.rs"]
 mod base64_forms;
+#[path = "../canonical_json_follows_published_vectors.rs"]
+mod canonical_json_follows_published_vectors;
 #[path = "../ed25519_acceptance.rs"]
 mod ed25519_acceptance;
 #[path = "../stores_conform.rs"]
