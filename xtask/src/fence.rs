@@ -15,6 +15,9 @@ use crate::shell::{cargo, output, root, say};
 /// Layers from the lowest to the highest; modules of one layer may import each other.
 const LAYERS: [&[&str]; 5] = [&["crypto", "id", "json"], &["event"], &["store"], &["room"], &["server"]];
 
+/// The modules at the root that the fence leaves open.
+const OPEN: [&str; 2] = ["adapters", "bindings"];
+
 /// Names that may stand nowhere in the core.
 const OUTSIDE: [&str; 18] = [
     "std",
@@ -60,12 +63,16 @@ const PACKAGES: [&str; 9] =
 /// Fails with every breach that the sources and the dependencies of the core hold.
 pub(crate) fn check() -> Result<()> {
     let mut breaches = Vec::new();
-    let sources = sources(&root().join("src"))?;
-    for source in &sources {
-        let text = fs::read_to_string(root().join(source))?;
-        for (line, what) in breaches_in(&text, layer_of(source)).with_context(|| source.display().to_string())? {
-            breaches.push(format!("{}:{line}: {what}", source.display()));
-        }
+    let mut files = vec![PathBuf::from("src/lib.rs")];
+    let mut read = 0;
+    while let Some(file) = files.pop() {
+        let text = fs::read_to_string(root().join(&file)).with_context(|| file.display().to_string())?;
+        let findings = findings_in(&text, layer_of(&file)).with_context(|| file.display().to_string())?;
+        breaches.extend(findings.breaches.iter().map(|(line, what)| format!("{}:{line}: {what}", file.display())));
+        let is_root = file.ends_with("lib.rs");
+        let modules = findings.modules.iter().filter(|module| !(is_root && OPEN.contains(&module.as_str())));
+        files.extend(modules.filter_map(|module| file_of(&file, module)));
+        read += 1;
     }
     let tree = [
         &["tree", "--package", "hublet", "--edges", "normal", "--target", "wasm32-unknown-unknown"][..],
@@ -81,29 +88,15 @@ pub(crate) fn check() -> Result<()> {
     if !breaches.is_empty() {
         bail!("the core reaches outside its fence\n{}", breaches.join("\n"));
     }
-    say(&format!("fence: {} files of the core stay inside", sources.len()));
+    say(&format!("fence: {read} files of the core stay inside"));
     Ok(())
 }
 
-/// The core's files, relative to the repository, in order.
-fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let is_outside = ["adapters", "adapters.rs", "bindings", "bindings.rs"].contains(&name.as_str());
-        // A file called tests.rs is declared under `#[cfg(test)]` by the file above it.
-        if (is_outside && folder.ends_with("src")) || name == "tests.rs" || name == "tests" {
-            continue;
-        }
-        if path.is_dir() {
-            found.extend(sources(&path)?);
-        } else if name.ends_with(".rs") {
-            found.push(path.strip_prefix(root())?.to_path_buf());
-        }
-    }
-    found.sort();
-    Ok(found)
+/// The file, relative to the repository, of a module that `parent` declares; none when it stands in the parent itself.
+fn file_of(parent: &Path, module: &str) -> Option<PathBuf> {
+    let folder = if parent.ends_with("lib.rs") { PathBuf::from("src") } else { parent.with_extension("") };
+    let file = folder.join(module).with_extension("rs");
+    root().join(&file).is_file().then_some(file)
 }
 
 /// The layer that a file under `src/` belongs to, by its place; none for `lib.rs`.
@@ -116,15 +109,23 @@ fn layer_named(module: &str) -> Option<usize> {
     LAYERS.iter().position(|layer| layer.contains(&module))
 }
 
-/// Every breach in one file, with its line.
-fn breaches_in(text: &str, layer: Option<usize>) -> Result<Vec<(usize, String)>> {
-    let tokens = TokenStream::from_str(text).map_err(|failure| anyhow::anyhow!("cannot be read: {failure}"))?;
-    let mut breaches = Vec::new();
-    walk(tokens, layer, &mut breaches);
-    Ok(breaches)
+/// What one file holds that matters here, apart from what only tests see.
+#[derive(Default)]
+struct Findings {
+    /// What is wrong, with its line.
+    breaches: Vec<(usize, String)>,
+    /// The modules that it declares.
+    modules: Vec<String>,
 }
 
-fn walk(tokens: TokenStream, layer: Option<usize>, breaches: &mut Vec<(usize, String)>) {
+fn findings_in(text: &str, layer: Option<usize>) -> Result<Findings> {
+    let tokens = TokenStream::from_str(text).map_err(|failure| anyhow::anyhow!("cannot be read: {failure}"))?;
+    let mut findings = Findings::default();
+    walk(tokens, layer, &mut findings);
+    Ok(findings)
+}
+
+fn walk(tokens: TokenStream, layer: Option<usize>, findings: &mut Findings) {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let mut rest = tokens.as_slice();
     while let [token, after @ ..] = rest {
@@ -138,23 +139,26 @@ fn walk(tokens: TokenStream, layer: Option<usize>, breaches: &mut Vec<(usize, St
                 }
             }
             TokenTree::Ident(ident) => {
-                let line = ident.span().start().line;
                 let name = ident.to_string();
+                let mut breach = |what: String| findings.breaches.push((ident.span().start().line, what));
                 if OUTSIDE.contains(&name.as_str()) {
-                    breaches.push((line, format!("`{name}` is outside the core")));
+                    breach(format!("`{name}` is outside the core"));
                 }
                 if PLATFORM.contains(&name.as_str()) {
-                    breaches.push((line, format!("`{name}` tells platforms apart")));
+                    breach(format!("`{name}` tells platforms apart"));
                 }
                 if name == "crate" {
-                    for module in imported(rest) {
-                        if layer_named(&module) > layer && layer.is_some() {
-                            breaches.push((line, format!("`{module}` lies in a higher layer")));
-                        }
-                    }
+                    let higher = |module: &String| layer.is_some() && layer_named(module) > layer;
+                    imported(rest)
+                        .into_iter()
+                        .filter(higher)
+                        .for_each(|module| breach(format!("`{module}` lies in a higher layer")));
+                }
+                if let ("mod", [TokenTree::Ident(module), TokenTree::Punct(_), ..]) = (name.as_str(), rest) {
+                    findings.modules.push(module.to_string());
                 }
             }
-            TokenTree::Group(group) => walk(group.stream(), layer, breaches),
+            TokenTree::Group(group) => walk(group.stream(), layer, findings),
             TokenTree::Punct(_) | TokenTree::Literal(_) => {}
         }
     }
@@ -193,7 +197,7 @@ fn imported(after: &[TokenTree]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{breaches_in, layer_named};
+    use super::{findings_in, layer_named};
 
     #[test]
     fn names_outside_the_core_are_breaches() {
@@ -209,8 +213,14 @@ mod tests {
             ("#[cfg(feature = \"testing\")] mod tests { use std::vec::Vec; }", 1),
         ];
         for (text, expected) in table {
-            assert_eq!(breaches_in(text, None).unwrap().len(), expected, "{text}");
+            assert_eq!(findings_in(text, None).unwrap().breaches.len(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn modules_of_tests_are_not_followed() {
+        let text = "mod a; pub(crate) mod b; #[cfg(test)] mod c; #[cfg(feature = \"testing\")] mod d; mod e { mod f; }";
+        assert_eq!(findings_in(text, None).unwrap().modules, ["a", "b", "d", "f"]);
     }
 
     #[test]
@@ -223,7 +233,7 @@ mod tests {
             ("#[cfg(test)] mod tests { use crate::room::Room; }", 0),
         ];
         for (text, expected) in table {
-            assert_eq!(breaches_in(text, layer_named("event")).unwrap().len(), expected, "{text}");
+            assert_eq!(findings_in(text, layer_named("event")).unwrap().breaches.len(), expected, "{text}");
         }
     }
 }
