@@ -34,3 +34,29 @@ pub enum IdError {
     #[error("the event id is not the base64 of a hash")]
     Hash,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::IdError;
+    use crate::id::base64::Base64Error;
+    use alloc::string::ToString;
+
+    #[test]
+    fn messages_read_well() {
+        let table = [
+            (IdError::Empty, "an identifier, or a part of it, is empty"),
+            (IdError::TooLong, "the identifier is too long"),
+            (IdError::Prefix, "the identifier does not start as its kind must"),
+            (IdError::Character, "the identifier has a character outside its grammar"),
+            (IdError::NoServer, "the identifier names no server"),
+            (IdError::Port, "the port is not a number from 0 to 65535"),
+            (IdError::IpLiteral, "the server name is an ip literal"),
+            (IdError::KeyName, "the name under key.invalid is not that of an acceptable key"),
+            (IdError::Hash, "the event id is not the base64 of a hash"),
+        ];
+        for (error, message) in table {
+            assert_eq!(error.to_string(), message);
+        }
+        assert_eq!(Base64Error.to_string(), "not valid base64");
+    }
+}
