@@ -1,0 +1,118 @@
+//! Canonical form of 1 KB events: ours (bytes and table) against serde_json with ruma's canonical JSON.
+//!
+//! Each measured pair is first checked to give the same bytes. Prints `bench NAME VALUE UNIT` lines.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+#![cfg_attr(target_family = "wasm", no_main)]
+#![cfg(not(target_family = "wasm"))]
+
+use criterion::Criterion;
+use hublet::json::{KeyOrder, Limits, parse};
+use ruma_common::CanonicalJsonValue;
+use std::{hint::black_box, time::Instant};
+
+const LIMITS: Limits = Limits { bytes: 65_536, depth: 512 };
+
+/// PDUs of 1,000 to 1,200 bytes as they are sent between servers, keys in the order given.
+fn events(key: fn(usize) -> usize) -> Vec<Vec<u8>> {
+    (0..50).map(|at| event(at, key)).collect()
+}
+
+fn event(at: usize, place: fn(usize) -> usize) -> Vec<u8> {
+    let hash = |salt: usize| -> String {
+        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        (0..43).map(|place| char::from(alphabet[(at * 31 + salt * 17 + place * (salt + 7)) % 64])).collect()
+    };
+    let signature = |salt| format!("{}{}", hash(salt), hash(salt + 1));
+    let body = format!(
+        "Message {at}: the café opens at nine, says \\\"Ann\\\".\\nBring the plans, {}",
+        "please ".repeat(12 + at % 8)
+    );
+    let members = [
+        format!("\"auth_events\":[\"${}\",\"${}\",\"${}\"]", hash(1), hash(2), hash(3)),
+        format!(
+            "\"content\":{{\"body\":\"{body}\",\"m.mentions\":{{\"user_ids\":[\"@bob:two.example.org\"]}},\"msgtype\":\"m.text\"}}"
+        ),
+        format!("\"hashes\":{{\"lpdu\":{{\"sha256\":\"{}\"}},\"sha256\":\"{}\"}}", hash(4), hash(5)),
+        "\"hub_server\":\"hub.example.org\"".to_string(),
+        format!("\"origin_server_ts\":{}", 1_790_000_000_000_u64 + u64::try_from(at).unwrap()),
+        format!("\"prev_events\":[\"${}\"]", hash(6)),
+        "\"room_id\":\"!dGhlIHJvb20gd2l0aCBhIHZpZXc:hub.example.org\"".to_string(),
+        "\"sender\":\"@ann:one.example.org\"".to_string(),
+        format!(
+            "\"signatures\":{{\"hub.example.org\":{{\"ed25519:1\":\"{}\"}},\"one.example.org\":{{\"ed25519:a_1\":\"{}\"}}}}",
+            signature(7),
+            signature(9)
+        ),
+        "\"type\":\"m.room.message\"".to_string(),
+    ];
+    let placed: Vec<_> = (0..members.len()).map(|at| members[place(at)].clone()).collect();
+    format!("{{{}}}", placed.join(",")).into_bytes()
+}
+
+fn ours(text: &[u8], order: KeyOrder) -> hublet::json::Document {
+    parse(text, order, LIMITS).expect("an event")
+}
+
+fn theirs(text: &[u8]) -> Vec<u8> {
+    let value: CanonicalJsonValue = serde_json::from_slice(text).expect("an event");
+    serde_json::to_vec(&value).expect("a value")
+}
+
+/// Nanoseconds an event; the fastest of many rounds, so that another process in between does not count.
+fn nanoseconds(events: &[Vec<u8>], mut work: impl FnMut(&[u8])) -> f64 {
+    let round = |_| {
+        let start = Instant::now();
+        for event in events {
+            work(event);
+        }
+        start.elapsed().as_nanos()
+    };
+    let fastest = (0..400).map(round).min().unwrap();
+    f64::from(u32::try_from(fastest).unwrap()) / f64::from(u32::try_from(events.len()).unwrap())
+}
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args().warm_up_time(std::time::Duration::from_millis(300));
+    criterion = criterion.measurement_time(std::time::Duration::from_secs(2)).sample_size(30);
+    let shapes: [(&str, fn(usize) -> usize); 2] = [("sorted", |at| at), ("unsorted", |at| (at * 7 + 3) % 10)];
+    for (shape, place) in shapes {
+        let events = events(place);
+        for event in &events {
+            assert!((1_000..=1_200).contains(&event.len()), "{} bytes", event.len());
+            let document = ours(event, KeyOrder::CodePoint);
+            assert_eq!(document.bytes(), theirs(event), "the same canonical form");
+            assert_eq!(document, ours(event, KeyOrder::Utf16));
+            assert_eq!(document.root().len(), 10);
+            assert_eq!(document.bytes() == *event, shape == "sorted");
+        }
+        let one = &events[7];
+        criterion.bench_function(&format!("canonical_{shape}"), |b| b.iter(|| ours(black_box(one), KeyOrder::Utf16)));
+        criterion.bench_function(&format!("canonical_{shape}_ruma"), |b| b.iter(|| theirs(black_box(one))));
+        let our_time = nanoseconds(&events, |event| {
+            black_box(ours(black_box(event), KeyOrder::Utf16));
+        });
+        let their_time = nanoseconds(&events, |event| {
+            black_box(theirs(black_box(event)));
+        });
+        println!("bench canonical_{shape}_ns {our_time:.0} ns");
+        println!("bench canonical_{shape}_ruma_ns {their_time:.0} ns");
+        println!("bench canonical_ratio_{shape} {:.2} x", their_time / our_time);
+        if shape == "sorted" {
+            println!("bench canonical_ratio {:.2} x", their_time / our_time);
+        }
+    }
+    // A transaction's body, whose events are then taken out as documents of their own.
+    let pdus: Vec<_> = events(|at| at).iter().map(|event| String::from_utf8(event.clone()).unwrap()).collect();
+    let body = format!("{{\"edus\":[],\"pdus\":[{}]}}", pdus.join(",")).into_bytes();
+    let split = |body: &[u8]| -> Vec<hublet::json::Document> {
+        let document = ours(body, KeyOrder::Utf16);
+        let pdus = document.root().member("pdus").expect("pdus");
+        pdus.elements().map(hublet::json::Value::to_document).collect()
+    };
+    assert!(split(&body).iter().zip(&pdus).all(|(document, pdu)| document.text() == pdu));
+    let time = nanoseconds(std::slice::from_ref(&body), |body| {
+        black_box(split(black_box(body)));
+    });
+    println!("bench canonical_send_body_ns_per_event {:.0} ns", time / 50.0);
+    criterion.final_summary();
+}
