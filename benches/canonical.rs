@@ -12,12 +12,15 @@ use std::{hint::black_box, time::Instant};
 
 const LIMITS: Limits = Limits { bytes: 65_536, depth: 512 };
 
-/// PDUs of 1,000 to 1,200 bytes as they are sent between servers, keys in the order given.
-fn events(key: fn(usize) -> usize) -> Vec<Vec<u8>> {
-    (0..50).map(|at| event(at, key)).collect()
+/// Which of an event's members stands at a place.
+type Placing = fn(usize) -> usize;
+
+/// PDUs of 1,000 to 1,200 bytes as they are sent between servers, members in the order given.
+fn events(place: Placing) -> Vec<Vec<u8>> {
+    (0..50).map(|at| event(at, place)).collect()
 }
 
-fn event(at: usize, place: fn(usize) -> usize) -> Vec<u8> {
+fn event(at: usize, place: Placing) -> Vec<u8> {
     let hash = |salt: usize| -> String {
         let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
         (0..43).map(|place| char::from(alphabet[(at * 31 + salt * 17 + place * (salt + 7)) % 64])).collect()
@@ -74,7 +77,7 @@ fn nanoseconds(events: &[Vec<u8>], mut work: impl FnMut(&[u8])) -> f64 {
 fn main() {
     let mut criterion = Criterion::default().configure_from_args().warm_up_time(std::time::Duration::from_millis(300));
     criterion = criterion.measurement_time(std::time::Duration::from_secs(2)).sample_size(30);
-    let shapes: [(&str, fn(usize) -> usize); 2] = [("sorted", |at| at), ("unsorted", |at| (at * 7 + 3) % 10)];
+    let shapes: [(&str, Placing); 2] = [("sorted", |at| at), ("unsorted", |at| (at * 7 + 3) % 10)];
     for (shape, place) in shapes {
         let events = events(place);
         for event in &events {

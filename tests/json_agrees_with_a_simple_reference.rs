@@ -1,5 +1,5 @@
 //! Any text, spelled in any way, against serde_json and a canonical form written as plainly as RFC 8785 reads (spec, 3.1).
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice)]
 
 use hublet::json::{Document, JsonError, KeyOrder, Kind, Limits, Value, compare_keys, parse};
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_assert_eq, prop_oneof, proptest};

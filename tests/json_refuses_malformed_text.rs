@@ -1,7 +1,9 @@
 //! Each malformed text, the exact error and its offset (spec, 3.1).
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
 
 use hublet::json::{JsonError, KeyOrder, Limits, parse};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const LIMITS: Limits = Limits { bytes: 1 << 20, depth: 512 };
 

@@ -10,5 +10,7 @@ mod base64_forms;
 mod canonical_json_follows_published_vectors;
 #[path = "../ed25519_acceptance.rs"]
 mod ed25519_acceptance;
+#[path = "../json_refuses_malformed_text.rs"]
+mod json_refuses_malformed_text;
 #[path = "../stores_conform.rs"]
 mod stores_conform;
