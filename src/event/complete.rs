@@ -85,7 +85,6 @@ impl VerifiedLpdu {
     ///
     /// # Errors
     /// [`SchemaRule::TooLarge`] if the PDU would exceed 65,536 bytes; nothing may be linked to it then.
-    #[allow(dead_code)]
     pub(crate) fn chain(self, links: &Links<'_>, hub: &HubIdentity<'_>) -> Result<ChainedPdu, SchemaError> {
         let Self { event, lpdu_id, signatures } = self;
         chain(event, Some(lpdu_id), signatures, links, hub)
@@ -97,7 +96,6 @@ impl PduDraft {
     ///
     /// # Errors
     /// [`SchemaRule::TooLarge`] if the PDU would exceed 65,536 bytes; nothing may be linked to it then.
-    #[allow(dead_code)]
     pub(crate) fn chain(self, links: &Links<'_>, hub: &HubIdentity<'_>) -> Result<ChainedPdu, SchemaError> {
         chain(self.into_event(), None, Vec::new(), links, hub)
     }
