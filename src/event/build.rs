@@ -13,7 +13,6 @@ use super::{
     redact::signing_input,
     room_version::{Keep, RoomVersionRules},
     schema::{self, MAX_PDU_BYTES, Shape, fault},
-    verify::GoodSignature,
 };
 use crate::{
     crypto::{Signature, SigningKey},
@@ -127,7 +126,7 @@ impl LpduDraft {
     /// [`SchemaRule::TooLarge`] if it then exceeds 65,536 bytes.
     pub fn sign_with(self, key_id: &KeyId, signature: Signature) -> Result<SignedLpdu, SchemaError> {
         let server = self.event.sender().server_name();
-        let member = signatures_member(Vec::from([GoodSignature { server, key_id: key_id.clone(), signature }]));
+        let member = signatures_member(&mut [(&server, key_id, &signature.to_text())]);
         let inserts = [Insert { field: Field::Signatures, member: &member }];
         let bytes = self.event.to_bytes(&Form { keep: FieldSet::ALL, content: Keep::All, inserts: &inserts });
         if bytes.len() > MAX_PDU_BYTES {

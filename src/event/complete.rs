@@ -5,8 +5,9 @@
 //! a transaction is chained whole, and signed after, in any order, here or by a platform signer.
 
 use alloc::vec::Vec;
+use core::{mem, ops::Range};
 
-use data_encoding::BASE64URL_NOPAD;
+use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD};
 use thiserror::Error;
 
 use super::{
@@ -51,6 +52,8 @@ pub struct ChainedPdu {
     lpdu_id: Option<EventId>,
     signatures: Vec<GoodSignature>,
     hub: (ServerName, KeyId),
+    /// `"signatures":{…}` with a blank in place of the hub's.
+    signed: Blank,
     added: Added,
     signing_input: Vec<u8>,
     event_id: EventId,
@@ -117,7 +120,8 @@ fn chain(
     source.write(&signing_form(source.rules(), source.kind(), &added.with_hashes()), &mut signing_input);
     let event_id = event_id_of(&signing_input);
     let hub = (hub.server.clone(), hub.key_id.clone());
-    let chained = ChainedPdu { source, lpdu_id, signatures, hub, added, signing_input, event_id };
+    let signed = Blank::new(&signatures, &hub);
+    let chained = ChainedPdu { source, lpdu_id, signatures, hub, signed, added, signing_input, event_id };
     if chained.length() > MAX_PDU_BYTES {
         return Err(fault("event", SchemaRule::TooLarge));
     }
@@ -164,8 +168,10 @@ impl ChainedPdu {
             return Ok(());
         }
         self.signatures.push(GoodSignature { server: server.clone(), key_id: key_id.clone(), signature });
+        let before = mem::replace(&mut self.signed, Blank::new(&self.signatures, &self.hub));
         if self.length() > MAX_PDU_BYTES {
             self.signatures.pop();
+            self.signed = before;
             return Err(CountersignError::TooLarge);
         }
         Ok(())
@@ -178,28 +184,19 @@ impl ChainedPdu {
     }
 
     /// Takes the signature that a platform signer made over [`ChainedPdu::signing_input`] with the hub's key.
-    pub fn sign_with(self, signature: Signature) -> CompletedPdu {
-        let mut bytes = Vec::with_capacity(self.source.bytes().len() + self.added.text.len() + 256);
-        let member = self.signatures_member(signature);
-        self.source.write(&whole(&self.added.with_signatures(&member)), &mut bytes);
+    pub fn sign_with(mut self, signature: Signature) -> CompletedPdu {
+        self.signed.fill(&signature);
+        let mut bytes =
+            Vec::with_capacity(self.source.bytes().len() + self.added.text.len() + self.signed.member.len());
+        self.source.write(&whole(&self.added.with_signatures(&self.signed.member)), &mut bytes);
         let Self { source, event_id, lpdu_id, .. } = self;
         CompletedPdu { source, bytes, event_id, lpdu_id }
     }
 
     fn length(&self) -> usize {
-        // All signatures are equally long.
-        let member = self.signatures_member(Signature::from_bytes([0; 64]));
         let mut length = Length::default();
-        self.source.write(&whole(&self.added.with_signatures(&member)), &mut length);
+        self.source.write(&whole(&self.added.with_signatures(&self.signed.member)), &mut length);
         length.0
-    }
-
-    fn signatures_member(&self, by_hub: Signature) -> Vec<u8> {
-        let (server, key_id) = self.hub.clone();
-        let mut all = Vec::with_capacity(self.signatures.len() + 1);
-        all.extend(self.signatures.iter().cloned());
-        all.push(GoodSignature { server, key_id, signature: by_hub });
-        signatures_member(all)
     }
 }
 
@@ -260,22 +257,50 @@ impl VerifiedPdu {
     }
 }
 
-/// `"signatures":{…}`, sorted by server and key ID, both of which are ASCII.
-pub(super) fn signatures_member(mut all: Vec<GoodSignature>) -> Vec<u8> {
-    all.sort_by(|a, b| (&a.server, &a.key_id).cmp(&(&b.server, &b.key_id)));
-    let mut member = Vec::with_capacity(all.len() * 192);
+/// `"signatures":{…}`, sorted by server and key ID, both of which are ASCII, so that every key order agrees.
+pub(super) fn signatures_member(all: &mut [(&ServerName, &KeyId, &str)]) -> Vec<u8> {
+    all.sort_unstable();
+    let mut member = Vec::with_capacity(all.len() * 192 + 32);
     member.extend_from_slice(b"\"signatures\":");
     json::write_object(&mut member, |servers| {
-        for of_server in all.chunk_by(|a, b| a.server == b.server) {
+        for of_server in all.chunk_by(|a, b| a.0 == b.0) {
             let Some(first) = of_server.first() else { continue };
-            servers.object(first.server.as_str(), |keys| {
-                for good in of_server {
-                    keys.string(good.key_id.as_str(), &good.signature.to_text());
+            servers.object(first.0.as_str(), |keys| {
+                for (_, key_id, signature) in of_server {
+                    keys.string(key_id.as_str(), signature);
                 }
             });
         }
     });
     member
+}
+
+/// A `signatures` member in which one signature is still to be filled in. All signatures are equally long.
+#[derive(Debug, Clone)]
+struct Blank {
+    member: Vec<u8>,
+    at: Range<usize>,
+}
+
+/// Stands where the hub's signature will: as long as one, and of a character that no name, key ID or base64 can have.
+const BLANK: &str = "**************************************************************************************";
+
+impl Blank {
+    fn new(signatures: &[GoodSignature], hub: &(ServerName, KeyId)) -> Self {
+        let texts: Vec<_> = signatures.iter().map(|good| good.signature.to_text()).collect();
+        let mut all: Vec<_> = Vec::with_capacity(signatures.len() + 1);
+        all.extend(signatures.iter().zip(&texts).map(|(good, text)| (&good.server, &good.key_id, text.as_str())));
+        all.push((&hub.0, &hub.1, BLANK));
+        let member = signatures_member(&mut all);
+        let start = member.iter().position(|byte| BLANK.as_bytes().first() == Some(byte)).unwrap_or_default();
+        Self { member, at: start..start + BLANK.len() }
+    }
+
+    fn fill(&mut self, signature: &Signature) {
+        if let Some(blank) = self.member.get_mut(self.at.clone()) {
+            BASE64_NOPAD.encode_mut(&signature.to_bytes(), blank);
+        }
+    }
 }
 
 fn whole<'a>(inserts: &'a [Insert<'a>]) -> Form<'a> {
