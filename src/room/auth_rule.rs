@@ -217,3 +217,42 @@ impl AuthRule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::AuthRule;
+    use std::string::ToString;
+
+    #[test]
+    fn texts_say_what_is_wrong_and_what_to_do() {
+        let (has, needs, target) = (1, 50, 7);
+        for (rule, number, text) in [
+            (AuthRule::CreateTwice, "3", "the room was created before: send nothing under its m.room.create again"),
+            (AuthRule::AuthEventsNoCreate, "4", "auth_events lacks the m.room.create event: list it"),
+            (AuthRule::JoinNotInvited, "5.1", "the room is by invite only: ask for an invite"),
+            (
+                AuthRule::InviteLevel { has, needs },
+                "5.2",
+                "inviting asks for level 50, the sender has 1: ask someone with a higher level",
+            ),
+            (
+                AuthRule::KickTarget { has, target },
+                "5.3",
+                "the sender's level 1 is not above the member's 7: ask someone with a higher level",
+            ),
+            (
+                AuthRule::LevelToSend { has, needs },
+                "7",
+                "sending this event asks for level 50, the sender has 1: ask someone with a higher level",
+            ),
+            (AuthRule::PowerNotInteger, "9.1", "a power level is not an integer: write levels as integers"),
+            (
+                AuthRule::HubLevel { has },
+                "section 9",
+                "moving the hub asks for level 100, the sender has 1: ask someone with a higher level",
+            ),
+        ] {
+            assert_eq!((rule.number(), rule.to_string().as_str()), (number, text));
+        }
+    }
+}

@@ -120,7 +120,8 @@ mod tests {
             log(number, state_event("@bob:b.org", kind, "", "{}"));
         }
         log(54, message("@bob:b.org", "m.mls.commit", "{}"));
-        let state = Room::new().joined("@bob:b.org").joined("@bea:b.org").joined("@cat:c.org").state();
+        let levels = r#"{"redact":50,"users":{"@ann:a.org":100,"@dan:d.org":50,"@eve:e.org":49}}"#;
+        let state = Room::new().levels(levels).joined("@bob:b.org").joined("@cat:c.org").state();
         World { state, known }
     }
 
@@ -128,13 +129,13 @@ mod tests {
     fn effect_by_level_or_by_server() {
         let World { state, known } = world();
         let target = event_id(50);
-        for sender in ["@ann:a.org", "@bob:b.org", "@bea:b.org"] {
+        for sender in ["@ann:a.org", "@dan:d.org", "@bob:b.org", "@bea:b.org"] {
             assert_eq!(effect(&redaction(sender, target), &state, &known), Effect::Redacts(target), "{sender}");
         }
-        assert_eq!(
-            effect(&redaction("@cat:c.org", target), &state, &known),
-            Effect::Nothing(NoEffect::Level { has: 0, needs: 50 })
-        );
+        for (sender, has) in [("@eve:e.org", 49), ("@cat:c.org", 0)] {
+            let nothing = Effect::Nothing(NoEffect::Level { has, needs: 50 });
+            assert_eq!(effect(&redaction(sender, target), &state, &known), nothing, "{sender}");
+        }
     }
 
     #[test]
