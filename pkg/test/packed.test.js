@@ -1,34 +1,20 @@
-// The package as users get it: packed, installed into an empty folder, type-checked and run.
+// What is in the package, and what a TypeScript user of it in Node gets.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-
-const here = new URL(".", import.meta.url).pathname;
-const manifest = JSON.parse(readFileSync(join(here, "../package.json"), "utf8"));
-const tsc = join(here, "../node_modules/.bin/tsc");
+import { installPacked, manifest, tsc } from "./packing.js";
 
 let packed;
-let folder;
-
-const run = (program, ...args) => execFileSync(program, args, { cwd: folder, encoding: "utf8" });
 
 before(() => {
-  folder = mkdtempSync(join(tmpdir(), "hublet-packed-"));
-  const said = execFileSync("npm", ["pack", "--json", "--pack-destination", folder], { cwd: join(here, ".."), encoding: "utf8" });
-  const answer = JSON.parse(said);
-  // npm answers with a list, or with an object keyed by package name, by its version.
-  [packed] = Array.isArray(answer) ? answer : Object.values(answer);
-  writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
-  run("npm", "install", "--offline", "--ignore-scripts", "--no-audit", "--no-fund", join(folder, packed.filename));
+  packed = installPacked();
 });
 
-after(() => rmSync(folder, { recursive: true, force: true }));
+after(() => packed.remove());
 
 test("the package holds the module, its glue, types, loaders and licences, and nothing else", () => {
-  assert.deepEqual(packed.files.map((file) => file.path).sort(), [
+  assert.deepEqual(packed.files, [
     "README.md",
     "dist/LICENSE-APACHE",
     "dist/LICENSE-MIT",
@@ -47,9 +33,9 @@ test("the package holds the module, its glue, types, loaders and licences, and n
 });
 
 test("a consumer passes the type checker and runs in Node", () => {
-  copyFileSync(join(here, "consumer.ts"), join(folder, "consumer.ts"));
-  run(tsc, "--strict", "--target", "es2022", "--module", "nodenext", "--outDir", "out", "consumer.ts");
-  assert.deepEqual(JSON.parse(run("node", "out/consumer.js")), {
+  copyFileSync(new URL("consumer.ts", import.meta.url), join(packed.folder, "consumer.ts"));
+  packed.run(tsc, "--strict", "--target", "es2022", "--module", "nodenext", "--outDir", "out", "consumer.ts");
+  assert.deepEqual(JSON.parse(packed.run("node", "out/consumer.js")), {
     version: manifest.version,
     canonical: '{"a":"A","b":100}',
     refused: ["json_syntax", "json_limit"],
