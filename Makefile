@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test tools prerequisites module
+.PHONY: help test bench tools prerequisites
 
 # On a build machine the lock file must already be right.
 LOCKED := $(if $(CI),--locked)
@@ -15,6 +15,7 @@ step = @printf '\n==> %s\n' "$(1)"
 
 help:
 	@echo 'make test    every test: native, WebAssembly in Node and in Chromium, the npm package, the worker'
+	@echo 'make bench   measurements, natively and as WebAssembly, one "bench NAME VALUE UNIT" a line'
 
 test: tools
 	$(call step,prerequisites)
@@ -33,6 +34,19 @@ test: tools
 	$(call step,the worker in workerd)
 	npm --silent --prefix worker test
 	$(call step,all tests passed)
+
+bench: tools
+	$(call step,prerequisites)
+	$(XTASK) setup
+	$(call step,native benchmarks)
+	cargo bench $(LOCKED) --package hublet
+	$(call step,benchmarks in Node)
+	$(XTASK) bench-wasm node
+	$(call step,benchmarks in headless Chromium)
+	$(XTASK) bench-wasm browser
+	$(call step,size)
+	$(XTASK) build-wasm
+	$(XTASK) size
 
 # What no step can install: said before anything is built.
 prerequisites:

@@ -3,12 +3,13 @@
 
 mod report;
 
-use std::{hint::black_box, time::Duration};
+use std::hint::black_box;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+#[cfg(not(target_family = "wasm"))]
+use criterion::{criterion_group, criterion_main};
 use ed25519_dalek::{Verifier, VerifyingKey};
 use hublet::crypto::{Check, PreparedKey, Signature, SignatureError, SigningKey, verify, verify_many};
-use report::measure;
+use report::{Bench, measure};
 
 const MANY: u8 = 64;
 
@@ -27,7 +28,7 @@ fn signed(ours: &SigningKey) -> Vec<Signed> {
         .collect()
 }
 
-fn signatures(criterion: &mut Criterion) {
+fn signatures(bench: &mut Bench) {
     let ours = SigningKey::from_seed(&[7; 32]);
     let bytes = ours.public();
     let key = PreparedKey::prepare(&bytes).unwrap();
@@ -38,40 +39,44 @@ fn signatures(criterion: &mut Criterion) {
     let wrong = verify(&key, &all[0].message, &all[1].signature);
     assert_eq!(wrong, Err(SignatureError::Mismatch), "a bench of a verifier that accepts all is worth nothing");
 
-    measure(criterion, "crypto_sign", 1, || {
+    measure(bench, "crypto_sign", 1, || {
         let expected = next();
         assert_eq!(ours.sign(&expected.message), expected.signature);
     });
-    measure(criterion, "crypto_prepare", 1, || {
+    measure(bench, "crypto_prepare", 1, || {
         assert_eq!(PreparedKey::prepare(black_box(&bytes)).as_ref(), Ok(&key));
     });
-    measure(criterion, "crypto_verify_prepared", 1, || {
+    measure(bench, "crypto_verify_prepared", 1, || {
         let check = next();
         assert_eq!(verify(&key, &check.message, &check.signature), Ok(()));
     });
-    measure(criterion, "crypto_verify_unprepared", 1, || {
+    measure(bench, "crypto_verify_unprepared", 1, || {
         let check = next();
         let key = PreparedKey::prepare(black_box(&bytes)).unwrap();
         assert_eq!(verify(&key, &check.message, &check.signature), Ok(()));
     });
     let checks: Vec<_> =
         all.iter().map(|signed| Check { key: &key, message: &signed.message, signature: &signed.signature }).collect();
-    measure(criterion, "crypto_verify_many_of_64", u32::from(MANY), || {
+    measure(bench, "crypto_verify_many_of_64", u32::from(MANY), || {
         let verdicts = verify_many(&checks);
         assert!(verdicts.len() == checks.len() && verdicts.iter().all(Result::is_ok));
     });
 
     let theirs = VerifyingKey::from_bytes(&bytes).unwrap();
-    measure(criterion, "ed25519_dalek_verify", 1, || {
+    measure(bench, "ed25519_dalek_verify", 1, || {
         let check = next();
         let signature = ed25519_dalek::Signature::from_bytes(&check.signature.to_bytes());
         assert!(theirs.verify(&check.message, &signature).is_ok());
     });
 }
 
-criterion_group! {
-    name = benches;
-    config = Criterion::default().warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
-    targets = signatures
+#[cfg(target_family = "wasm")]
+#[wasm_bindgen_test::wasm_bindgen_test]
+fn run() {
+    signatures(&mut Bench);
 }
+
+#[cfg(not(target_family = "wasm"))]
+criterion_group! { name = benches; config = report::bench(); targets = signatures }
+#[cfg(not(target_family = "wasm"))]
 criterion_main!(benches);
