@@ -5,9 +5,6 @@
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use hublet::json::{Document, JsonError, KeyOrder, Kind, Limits, parse, write_string};
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
-
 const LIMITS: Limits = Limits { bytes: 65_536, depth: 512 };
 
 fn vectors(text: &str) -> Document {
