@@ -10,6 +10,8 @@ use hublet::{
     json::{Document, KeyOrder, Limits, parse},
 };
 use serde_json::{Value, json};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const ID: &str = "$RrGxF28UrHLmoASHndYb9Jb_1SFww2ptmtur9INS438";
 

@@ -12,5 +12,9 @@ mod canonical_json_follows_published_vectors;
 mod ed25519_acceptance;
 #[path = "../json_refuses_malformed_text.rs"]
 mod json_refuses_malformed_text;
+#[path = "../malformed_events_are_dropped.rs"]
+mod malformed_events_are_dropped;
+#[path = "../redaction_keeps.rs"]
+mod redaction_keeps;
 #[path = "../stores_conform.rs"]
 mod stores_conform;
