@@ -1,32 +1,36 @@
-//! Texts made to be slow: twelve times the text must not take much more than twelve times as long (spec, 3.1).
+//! Texts made to be slow: a text twelve times as large must not take much longer than twelve small ones (spec, 3.1).
 #![cfg(not(target_family = "wasm"))]
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 use hublet::json::{Document, JsonError, KeyOrder, Limits, parse};
 use std::time::{Duration, Instant};
 
 const LIMITS: Limits = Limits { bytes: 1 << 26, depth: 520 };
 const TIMES: usize = 12;
-/// Sorting adds a logarithm and a shared machine some noise; quadratic behaviour would be 144.
-const ALLOWED: u32 = 48;
+/// Sorting adds a logarithm and caches their misses; quadratic behaviour would be 12.
+const ALLOWED: u32 = 4;
 
-fn fastest(text: &str, check: fn(&Result<Document, JsonError>) -> bool) -> Duration {
-    let run = |_| {
-        let start = Instant::now();
-        let result = parse(text.as_bytes(), KeyOrder::Utf16, LIMITS);
-        let took = start.elapsed();
-        assert!(check(&result), "{:.100}", text);
-        took
-    };
-    (0..3).map(run).min().unwrap()
+fn time(text: &str, times: usize, check: fn(&Result<Document, JsonError>) -> bool) -> Duration {
+    let start = Instant::now();
+    for _ in 0..times {
+        assert!(check(&parse(text.as_bytes(), KeyOrder::Utf16, LIMITS)), "{text:.100}");
+    }
+    start.elapsed()
 }
 
-/// `make` gives a text for a size; the larger size is `size`.
+/// `make` gives a text for a size; the larger size is `size`. What is quadratic fails every attempt, a busy machine only some.
 fn check(name: &str, size: usize, make: fn(usize) -> String, check: fn(&Result<Document, JsonError>) -> bool) {
     let (small, large) = (make(size / TIMES), make(size));
     assert!(large.len() > small.len() * TIMES / 2, "{name} grows");
-    let (short, long) = (fastest(&small, check), fastest(&large, check));
-    assert!(long < short.max(Duration::from_micros(20)) * ALLOWED, "{name}: {short:?}, then {long:?}");
+    let (mut twelve, mut one) = (Duration::MAX, Duration::MAX);
+    for _ in 0..10 {
+        twelve = twelve.min(time(&small, TIMES, check));
+        one = one.min(time(&large, 1, check));
+        if one < twelve.max(Duration::from_micros(100)) * ALLOWED {
+            return;
+        }
+    }
+    panic!("{name}: twelve small ones {twelve:?}, a large one {one:?}");
 }
 
 fn object(keys: impl Iterator<Item = String>) -> String {
@@ -45,30 +49,30 @@ fn scattered(at: usize) -> usize {
 #[test]
 fn one_object_of_100_000_keys() {
     check("ascending", 100_000, |count| object((0..count).map(|key| format!("{key:08}"))), Result::is_ok);
-    check("descending", 50_000, |count| object(descending(count)), Result::is_ok);
-    check("scattered", 50_000, |count| object((0..count).map(|at| format!("{:08}", scattered(at)))), Result::is_ok);
-    check("escaped", 50_000, |count| object(descending(count).map(|key| format!("\\u0041{key}\\n"))), Result::is_ok);
+    check("descending", 16_000, |count| object(descending(count)), Result::is_ok);
+    check("scattered", 40_000, |count| object((0..count).map(|at| format!("{:08}", scattered(at)))), Result::is_ok);
+    check("escaped", 16_000, |count| object(descending(count).map(|key| format!("\\u0041{key}\\n"))), Result::is_ok);
     check(
         "organ pipe",
-        50_000,
+        16_000,
         |count| object((0..count).map(|at| format!("{:08}", (at * 2).min((count - at) * 2 - 1)))),
         Result::is_ok,
     );
 }
 
 #[test]
-fn duplicates_among_100_000_keys() {
+fn duplicates_among_many_keys() {
     let duplicate = |result: &Result<Document, JsonError>| matches!(result, Err(JsonError::DuplicateKey(_)));
     check(
         "the last like the first",
-        50_000,
+        16_000,
         |count| object((0..count).chain([0]).map(|key| format!("{key:08}"))),
         duplicate,
     );
-    check("all alike", 100_000, |count| object((0..count).map(|_| "a".to_string())), duplicate);
+    check("all alike", 16_000, |count| object((0..count).map(|_| "a".to_string())), duplicate);
     check(
         "alike once unescaped",
-        50_000,
+        16_000,
         |count| object(descending(count).chain([r"0000000\u0030".to_string()])),
         duplicate,
     );

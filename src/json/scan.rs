@@ -153,32 +153,39 @@ pub(super) fn float(literal: &str) -> f64 {
 /// The content of a string, its escapes resolved.
 pub(super) fn unescape(mut inner: &str) -> String {
     let mut out = String::with_capacity(inner.len());
-    while let Some((plain, rest)) = inner.split_once('\\') {
+    while let Some((plain, escape)) =
+        inner.bytes().position(|byte| byte == b'\\').and_then(|at| inner.split_at_checked(at))
+    {
         out.push_str(plain);
-        let mut letters = rest.chars();
-        let (character, used) = match letters.next() {
-            Some('b') => ('\u{8}', 1),
-            Some('f') => ('\u{c}', 1),
-            Some('n') => ('\n', 1),
-            Some('r') => ('\r', 1),
-            Some('t') => ('\t', 1),
-            Some('u') => unescape_unit(rest.as_bytes()),
-            other => (other.unwrap_or_default(), 1),
-        };
+        let (character, used) = unescape_one(escape.as_bytes());
         out.push(character);
-        inner = rest.get(used..).unwrap_or_default();
+        inner = escape.get(used..).unwrap_or_default();
     }
     out.push_str(inner);
     out
 }
 
-/// The character of an escape that goes on with `rest` (`uXXXX`, or `uXXXX\uXXXX`), and how much of it is used.
-fn unescape_unit(rest: &[u8]) -> (char, usize) {
-    let unit = hex4(rest, 1).unwrap_or_default();
-    if !(0xd800..0xdc00).contains(&unit) {
-        return (char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER), 5);
-    }
-    let low = hex4(rest, 7).unwrap_or_default();
-    let point = 0x1_0000 + ((unit & 0x3ff) << 10) + (low & 0x3ff);
-    (char::from_u32(point).unwrap_or(char::REPLACEMENT_CHARACTER), 11)
+/// The character that an escape denotes (`\n`, `\uXXXX`, `\uXXXX\uXXXX`), and how many bytes it takes.
+fn unescape_one(escape: &[u8]) -> (char, usize) {
+    let letter = escape.get(1).copied().unwrap_or_default();
+    let character = match letter {
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        b'u' => {
+            let unit = hex4(escape, 2).unwrap_or_default();
+            let (point, used) = match unit {
+                0xd800..0xdc00 => {
+                    let low = hex4(escape, 8).unwrap_or_default();
+                    (0x1_0000 + ((unit & 0x3ff) << 10) + (low & 0x3ff), 12)
+                }
+                _ => (unit, 6),
+            };
+            return (char::from_u32(point).unwrap_or(char::REPLACEMENT_CHARACTER), used);
+        }
+        _ => char::from(letter),
+    };
+    (character, 2)
 }

@@ -83,18 +83,25 @@ pub(super) fn inner(text: &str, string: Node) -> &str {
 }
 
 /// Compares two unescaped keys, and tells whether both orders agree on them.
-///
-/// UTF-8 keeps code-point order. UTF-16 differs from it in one place: astral characters (first byte F0 or above) are written with
-/// surrogates and so sort before U+E000 to U+FFFF (first byte EE or EF).
 #[inline]
 pub(super) fn compare(one: &[u8], other: &[u8], order: KeyOrder) -> (Ordering, bool) {
-    let Some((a, b)) = one.iter().zip(other).find(|(a, b)| a != b) else { return (one.len().cmp(&other.len()), true) };
-    let by_point = a.cmp(b);
-    if *a.min(b) < 0xee || (*a < 0xf0) == (*b < 0xf0) {
-        return (by_point, true);
-    }
-    match order {
-        KeyOrder::CodePoint => (by_point, false),
-        KeyOrder::Utf16 => (by_point.reverse(), false),
+    let Some((&a, &b)) = one.iter().zip(other).find(|(a, b)| a != b) else {
+        return (one.len().cmp(&other.len()), true);
+    };
+    let by_unit = unit_rank(a).cmp(&unit_rank(b));
+    let by_point = a.cmp(&b);
+    (if order == KeyOrder::Utf16 { by_unit } else { by_point }, by_unit == by_point)
+}
+
+/// Where a byte of UTF-8 ranks when texts are compared by UTF-16 unit: it decides where it is the first that differs.
+///
+/// UTF-8 keeps code-point order. UTF-16 differs from that in one place: astral characters (first byte F0 to F4) are written with
+/// surrogates and so sort before U+E000 to U+FFFF (first byte EE or EF).
+#[inline]
+pub(super) fn unit_rank(byte: u8) -> u8 {
+    match byte {
+        0xf0.. => byte - 2,
+        0xee.. => byte + 5,
+        _ => byte,
     }
 }

@@ -4,7 +4,7 @@ use super::{
     Document,
     scan::{self, SAFE_INTEGER},
     tape::{ESCAPED, IRREGULAR, Node, SORTS_TWO_WAYS, index, inner, node, slice},
-    write::{needs_escape, push_escaped},
+    write::{escape, needs_escape},
 };
 use alloc::{borrow::Cow, string::String};
 use core::{fmt, iter::FusedIterator, ops::Range};
@@ -154,7 +154,7 @@ impl<'a> Value<'a> {
         // Canonical form spells a key in one way only, so the spellings can be compared.
         let mut escaped = String::new();
         let spelling = if needs_escape(key) {
-            push_escaped(&mut escaped, key);
+            escape(key, &mut |part| escaped.push_str(part));
             escaped.as_str()
         } else {
             key

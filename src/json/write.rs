@@ -8,7 +8,7 @@ use alloc::{string::String, vec::Vec};
 /// Appends a string with its quotes, escaped as canonical form does.
 pub fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    push_escaped(out, text);
+    escape(text, &mut |part| out.extend_from_slice(part.as_bytes()));
     out.push(b'"');
 }
 
@@ -154,23 +154,6 @@ impl ArrayWriter<'_> {
     }
 }
 
-/// A buffer of UTF-8 text.
-pub(super) trait Text {
-    fn append(&mut self, text: &str);
-}
-
-impl Text for Vec<u8> {
-    fn append(&mut self, text: &str) {
-        self.extend_from_slice(text.as_bytes());
-    }
-}
-
-impl Text for String {
-    fn append(&mut self, text: &str) {
-        self.push_str(text);
-    }
-}
-
 /// Whether canonical form spells a byte with an escape.
 fn is_escaped(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
@@ -180,30 +163,29 @@ pub(super) fn needs_escape(text: &str) -> bool {
     text.bytes().any(is_escaped)
 }
 
-/// Appends what stands between the quotes of a string.
-pub(super) fn push_escaped(out: &mut impl Text, mut text: &str) {
-    while let Some(at) = text.bytes().position(is_escaped) {
-        let (plain, rest) = text.split_at_checked(at).unwrap_or_default();
-        out.append(plain);
+/// Passes on what stands between the quotes of a string, part by part.
+#[inline(never)]
+pub(super) fn escape(mut text: &str, put: &mut dyn FnMut(&str)) {
+    while let Some((plain, rest)) = text.bytes().position(is_escaped).and_then(|at| text.split_at_checked(at)) {
+        put(plain);
         let byte = rest.bytes().next().unwrap_or_default();
-        out.append(match byte {
-            b'"' => "\\\"",
-            b'\\' => "\\\\",
-            0x08 => "\\b",
-            b'\t' => "\\t",
-            b'\n' => "\\n",
-            0x0c => "\\f",
-            b'\r' => "\\r",
-            0x10.. => "\\u001",
-            _ => "\\u000",
-        });
-        if !matches!(byte, b'"' | b'\\' | 0x08 | b'\t' | b'\n' | 0x0c | b'\r') {
-            let digit = usize::from(byte & 0xf);
-            out.append("0123456789abcdef".get(digit..=digit).unwrap_or_default());
+        match byte {
+            b'"' => put("\\\""),
+            b'\\' => put("\\\\"),
+            0x08 => put("\\b"),
+            b'\t' => put("\\t"),
+            b'\n' => put("\\n"),
+            0x0c => put("\\f"),
+            b'\r' => put("\\r"),
+            _ => {
+                put(if byte < 0x10 { "\\u000" } else { "\\u001" });
+                let digit = usize::from(byte & 0xf);
+                put("0123456789abcdef".get(digit..=digit).unwrap_or_default());
+            }
         }
         text = rest.get(1..).unwrap_or_default();
     }
-    out.append(text);
+    put(text);
 }
 
 fn bool_bytes(value: bool) -> &'static [u8] {
