@@ -169,13 +169,19 @@ fn spelled(tree: &Tree, random: u64, freedom: u64) -> (String, BTreeMap<String, 
     (speller.out, speller.irregular)
 }
 
-/// ECMAScript's Number::toString, step by step, from the shortest digits that Rust finds.
+/// ECMAScript's Number::toString, step by step, with as few digits as Rust finds that it takes.
 fn reference_number(double: f64) -> String {
     if double == 0.0 {
         return "0".to_string();
     }
-    let scientific = format!("{:e}", double.abs());
-    let (mantissa, exponent) = scientific.split_once('e').unwrap();
+    let shortest = format!("{:e}", double.abs());
+    let (mantissa, exponent) = shortest.split_once('e').unwrap();
+    // Of several that are as short ECMAScript takes the closest, and of two as close the even one; Rust may take the odd one.
+    let closest = format!("{:.*e}", mantissa.len().saturating_sub(2), double.abs());
+    let (mantissa, exponent) = match closest.split_once('e') {
+        Some(closer) if closest.parse() == Ok(double.abs()) => closer,
+        _ => (mantissa, exponent),
+    };
     let digits = mantissa.replace('.', "");
     let k = i32::try_from(digits.len()).unwrap();
     let n = exponent.parse::<i32>().unwrap() + 1;
