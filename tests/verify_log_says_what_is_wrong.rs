@@ -6,8 +6,11 @@ mod audit;
 
 use audit::{Audit, Keys, Verdict};
 use hublet::{
-    crypto::SigningKey,
-    event::{EventParts, HubIdentity, LINEARIZED_02, LpduDraft, PduDraft, UnverifiedLpdu, UnverifiedPdu, redact},
+    crypto::{PreparedKey, SigningKey},
+    event::{
+        EventParts, HubIdentity, KeyLookup, KeySource, KeyUse, LINEARIZED_02, LpduDraft, PduDraft, Role,
+        UnverifiedLpdu, UnverifiedPdu, redact,
+    },
     id::{EventId, KeyId, RoomId, ServerName, Timestamp, UserId, base64},
     json::{Document, KeyOrder, Limits, parse},
     room::{
@@ -207,4 +210,32 @@ fn signatures_keys_and_form_fail_with_their_rung() {
     check("{", "", "schema: ");
     let without = log.verdicts_with(&["hub.example"]);
     assert!(matches!(&without[3].1, Verdict::Failed(what) if what.starts_with("key: ")), "{without:?}");
+}
+
+#[test]
+fn an_lpdu_that_was_appended_twice_fails() {
+    let mut log = Log::new();
+    log.message("once");
+    // The time of an LPDU is the number of lines: the same number makes the same LPDU, now on a new head.
+    let first = log.lines.pop().unwrap();
+    log.message("once");
+    let second = log.lines.pop().unwrap();
+    assert_ne!(first, second);
+    log.lines.extend([first, second]);
+    let expected = Verdict::Failed("chain: the lpdu was appended before, as another event".into());
+    assert_eq!(log.last(), expected);
+}
+
+#[test]
+fn the_key_of_a_key_name_is_in_the_name() {
+    let ours = key("hub.example");
+    let name = ServerName::key_name_of(&ours.public()).unwrap();
+    let said = |id: &str| {
+        let other = base64::encode(&key("part.example").public());
+        let keys = Keys::read(format!(r#"{{"{name}":{{"{id}":"{other}"}}}}"#).as_bytes()).unwrap();
+        let purpose = KeyUse { origin_server_ts: Timestamp::new(0), role: Role::Participant };
+        keys.key(&name, &KeyId::parse(id).unwrap(), purpose)
+    };
+    assert_eq!(said("ed25519:key"), KeyLookup::Usable(PreparedKey::prepare(&ours.public()).unwrap()));
+    assert_eq!(said("ed25519:1"), KeyLookup::Unknown);
 }

@@ -20,7 +20,7 @@ use hublet::{
     },
 };
 
-/// The keys that signatures are checked with.
+/// The keys that signatures are checked with. The only key of a key name is the one in it, whatever the file says.
 pub(crate) struct Keys(BTreeMap<(ServerName, KeyId), PreparedKey>);
 
 /// What was found of a line, or of an ID that no line has.
@@ -64,6 +64,8 @@ struct Log {
     rejected: BTreeMap<EventId, Event>,
     /// Lines that failed, and holes: they have a place but no content that counts.
     places: BTreeSet<EventId>,
+    /// The LPDUs that verified events were made of.
+    lpdus: BTreeSet<EventId>,
 }
 
 impl Keys {
@@ -92,7 +94,12 @@ impl Keys {
 
 impl KeySource for Keys {
     fn key(&self, server: &ServerName, key: &KeyId, _: KeyUse) -> KeyLookup {
-        self.0.get(&(server.clone(), key.clone())).map_or(KeyLookup::Unknown, |key| KeyLookup::Usable(key.clone()))
+        let found = match server.key_in_name() {
+            Some(bytes) if key.as_str() == "ed25519:key" => PreparedKey::prepare(&bytes).ok(),
+            Some(_) => None,
+            None => self.0.get(&(server.clone(), key.clone())).cloned(),
+        };
+        found.map_or(KeyLookup::Unknown, KeyLookup::Usable)
     }
 }
 
@@ -152,7 +159,7 @@ impl Audit {
             Ok(pdu) if pdu.integrity() == Integrity::Redacted && pdu.event().bytes() != document.bytes() => {
                 failed("hash", &"the content hash is wrong, and the line is not the redacted event")
             }
-            Ok(pdu) => match linked {
+            Ok(pdu) => match linked.and_then(|()| self.log.first_of_its_lpdu(&pdu)) {
                 Ok(()) => self.authorize(pdu),
                 Err(error) => {
                     self.authorize(pdu);
@@ -195,6 +202,16 @@ impl Audit {
                 self.log.rejected.insert(id, denied.event.into_event());
                 Verdict::RejectedLink(reason.to_string())
             }
+        }
+    }
+}
+
+impl Log {
+    /// Whether no earlier event was made of the same LPDU; a hub appends each once (spec, section 4).
+    fn first_of_its_lpdu(&mut self, pdu: &VerifiedPdu) -> Result<(), &'static str> {
+        match pdu.lpdu_id() {
+            Some(lpdu_id) if !self.lpdus.insert(lpdu_id) => Err("the lpdu was appended before, as another event"),
+            _ => Ok(()),
         }
     }
 }
