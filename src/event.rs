@@ -92,6 +92,7 @@ pub struct Event {
     slots: Vec<Slot>,
     room_id: RoomId,
     sender: UserId,
+    sender_server: ServerName,
     kind: Box<str>,
     state_key: Option<Box<str>>,
     origin_server_ts: Timestamp,
@@ -133,6 +134,11 @@ impl Event {
     /// The user who sent it.
     pub fn sender(&self) -> &UserId {
         &self.sender
+    }
+
+    /// The server of the sender.
+    pub fn sender_server(&self) -> &ServerName {
+        &self.sender_server
     }
 
     /// The `type`, at most 255 bytes.

@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, clippy::as_conversions)]
 
 use hublet::{
+    crypto::SigningKey,
     event::{
         EventParts, I_1, LINEARIZED_02, LpduDraft, PduDraft, RoomVersionRules, SchemaError, UnverifiedLpdu,
         UnverifiedPdu, V10, V11, V12,
@@ -424,4 +425,26 @@ fn spec_3_event_id_and_unsigned_are_left_behind_where_they_are_no_part_of_the_ev
     let text = event.to_string().replace(r#""content":{}"#, r#""content":{},"other":-0"#);
     let error = UnverifiedPdu::parse_answer(document(&text), &I_1).unwrap_err();
     assert_eq!(error.to_string(), "event holds a number that events must not hold");
+}
+
+#[test]
+fn spec_2_key_names_are_as_good_as_others_and_known_names_change_no_verdict() {
+    let name = |seed: u8| ServerName::key_name_of(&SigningKey::from_seed(&[seed; 32]).public()).unwrap();
+    let (hub, part) = (name(1), name(2));
+    let good = base_lpdu().to_string().replace("hub.example", hub.as_str()).replace("part.example", part.as_str());
+    let bad = good.replace(hub.as_str(), &format!("{}.key.invalid", "a".repeat(52)));
+    for text in [&good, &bad, &base_lpdu().to_string()] {
+        let plain = UnverifiedLpdu::parse(document(text), &I_1);
+        for known in [vec![], vec![&hub], vec![&part], vec![&hub, &part]] {
+            let read = UnverifiedLpdu::parse_known(document(text), &I_1, &known);
+            assert_eq!(read.as_ref().err(), plain.as_ref().err());
+            let (Ok(read), Ok(plain)) = (&read, &plain) else { continue };
+            assert_eq!(read.event().sender(), plain.event().sender());
+            assert_eq!(read.event().sender_server().as_str(), read.event().sender().server());
+            assert_eq!(read.event().hub_server(), plain.event().hub_server());
+            assert_eq!(read.event().room_id(), plain.event().room_id());
+        }
+    }
+    let refused = "hub_server is not valid: the name under key.invalid is not that of an acceptable key";
+    check_text(&bad, &I_1, read_lpdu, refused);
 }

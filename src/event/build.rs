@@ -125,8 +125,8 @@ impl LpduDraft {
     /// # Errors
     /// [`SchemaRule::TooLarge`] if it then exceeds 65,536 bytes.
     pub fn sign_with(self, key_id: &KeyId, signature: Signature) -> Result<SignedLpdu, SchemaError> {
-        let server = self.event.sender().server_name();
-        let member = signatures_member(&mut [(&server, key_id, &signature.to_text())]);
+        let server = self.event.sender_server();
+        let member = signatures_member(&mut [(server, key_id, &signature.to_text())]);
         let inserts = [Insert { field: Field::Signatures, member: &member }];
         let bytes = self.event.to_bytes(&Form { keep: FieldSet::ALL, content: Keep::All, inserts: &inserts });
         if bytes.len() > MAX_PDU_BYTES {

@@ -150,6 +150,7 @@ pub(crate) fn raw_event(document: Document, rules: &'static RoomVersionRules) ->
         slots,
         room_id: RoomId::parse("!room:hub.example").unwrap(),
         sender: UserId::parse("@ann:part.example").unwrap(),
+        sender_server: server(PART),
         kind: kind.into(),
         state_key: None,
         origin_server_ts: Timestamp::new(0),

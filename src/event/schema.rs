@@ -107,28 +107,41 @@ pub(super) enum Shape {
 
 /// Reads the event of a document.
 pub(super) fn read(document: Document, rules: &'static RoomVersionRules, shape: Shape) -> Result<Event, SchemaError> {
+    read_known(document, rules, shape, &[])
+}
+
+/// As [`read`], taking server names that the caller holds from there: checking a key name costs a curve point.
+pub(super) fn read_known(
+    document: Document,
+    rules: &'static RoomVersionRules,
+    shape: Shape,
+    names: &[&ServerName],
+) -> Result<Event, SchemaError> {
     let root = document.root();
     check_whole(root)?;
     let members = Members::read(root);
     check_numbers(root, &members)?;
-    let fields = Fields { members: &members, rules, shape };
+    let fields = Fields { members: &members, rules, shape, names };
 
     let kind = fields.text(Field::Type)?;
     let content = fields.object(Field::Content)?;
-    let sender = identifier(Field::Sender, UserId::parse(&fields.string(Field::Sender)?))?;
+    let sender = identifier(Field::Sender, UserId::parse_known(&fields.string(Field::Sender)?, names))?;
+    let sender_server = names.iter().find(|name| name.as_str() == sender.server());
+    let sender_server = sender_server.map_or_else(|| sender.server_name(), |&name| name.clone());
     let origin_server_ts = Timestamp::new(fields.integer(Field::OriginServerTs)?);
     let state_key = match members.get(Field::StateKey) {
         Some(_) => Some(fields.text(Field::StateKey)?),
         None => None,
     };
-    let hub_server = fields.hub_server()?;
+    let hub_server = fields.hub_server(&sender_server)?;
     let (auth_events, prev_events) = fields.links(&kind)?;
     fields.check_hashes(hub_server.is_some())?;
     fields.check_signatures()?;
     if rules.format.linking == Linking::Graph && shape == Shape::Pdu {
         fields.integer(Field::Depth)?;
     }
-    let room_id = fields.room_id(&kind, document.bytes(), content)?;
+    let servers = [&sender_server, hub_server.as_ref().unwrap_or(&sender_server)];
+    let room_id = fields.room_id(&kind, document.bytes(), content, &servers)?;
     if shape != Shape::Pdu {
         check_what_hubs_refuse(root, &kind, content)?;
     }
@@ -138,6 +151,7 @@ pub(super) fn read(document: Document, rules: &'static RoomVersionRules, shape: 
         slots,
         room_id,
         sender,
+        sender_server,
         kind,
         state_key,
         origin_server_ts,
@@ -230,6 +244,7 @@ struct Fields<'m, 'a> {
     members: &'m Members<'a>,
     rules: &'static RoomVersionRules,
     shape: Shape,
+    names: &'m [&'m ServerName],
 }
 
 impl<'a> Fields<'_, 'a> {
@@ -298,7 +313,7 @@ impl<'a> Fields<'_, 'a> {
         Ok((auth_events, prev_events))
     }
 
-    fn hub_server(&self) -> Result<Option<ServerName>, SchemaError> {
+    fn hub_server(&self, sender_server: &ServerName) -> Result<Option<ServerName>, SchemaError> {
         if self.rules.format.linking == Linking::Graph {
             return match self.shape {
                 Shape::Pdu => Ok(None),
@@ -308,7 +323,11 @@ impl<'a> Fields<'_, 'a> {
         if self.members.get(Field::HubServer).is_none() && self.shape != Shape::Lpdu {
             return Ok(None);
         }
-        identifier(Field::HubServer, ServerName::parse(&self.string(Field::HubServer)?)).map(Some)
+        let text = self.string(Field::HubServer)?;
+        if text == sender_server.as_str() {
+            return Ok(Some(sender_server.clone()));
+        }
+        identifier(Field::HubServer, ServerName::parse_known(&text, self.names)).map(Some)
     }
 
     fn check_hashes(&self, through_hub: bool) -> Result<(), SchemaError> {
@@ -349,9 +368,17 @@ impl<'a> Fields<'_, 'a> {
         Ok(())
     }
 
-    fn room_id(&self, kind: &str, source: &[u8], content: Value<'_>) -> Result<RoomId, SchemaError> {
+    fn room_id(
+        &self,
+        kind: &str,
+        source: &[u8],
+        content: Value<'_>,
+        servers: &[&ServerName],
+    ) -> Result<RoomId, SchemaError> {
         if self.rules.format.room_id == RoomIdForm::Named {
-            return identifier(Field::RoomId, RoomId::parse(&self.string(Field::RoomId)?));
+            let text = self.string(Field::RoomId)?;
+            let known = if servers.iter().any(|name| text.ends_with(name.as_str())) { servers } else { self.names };
+            return identifier(Field::RoomId, RoomId::parse_known(&text, known));
         }
         if kind != "m.room.create" {
             return identifier(Field::RoomId, RoomId::parse_v12(&self.string(Field::RoomId)?));

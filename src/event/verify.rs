@@ -192,3 +192,176 @@ fn graver(one: VerifyError, other: VerifyError) -> VerifyError {
     };
     if weight(&other) > weight(&one) { other } else { one }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{KeyLookup, Signatory, VerifyError};
+    use crate::{
+        crypto::SignatureError,
+        event::{
+            Integrity, Sender, UnverifiedLpdu, UnverifiedPdu, VerifiedPdu,
+            fixtures::{HUB, Keys, PART, changed, lpdu, lpdu_bytes, message, pdu, prepared},
+        },
+    };
+    use alloc::{vec, vec::Vec};
+    use serde_json::{Value, json};
+
+    fn outcome(bytes: &[u8], keys: &Keys) -> Result<(Sender, Integrity), VerifyError> {
+        pdu(bytes).verify(keys).map(|verified| (verified.sender_check(), verified.integrity()))
+    }
+
+    const GOOD: Result<(Sender, Integrity), VerifyError> = Ok((Sender::Verified, Integrity::Intact));
+
+    /// A change to a completed message, the keys known, the outcome.
+    type Row = (&'static str, fn(&mut Value), Keys, Result<(Sender, Integrity), VerifyError>);
+
+    #[test]
+    fn spec_3_4_signatures_of_a_pdu() {
+        let wrong = |signatory| Err(VerifyError::SignatureWrong(signatory, SignatureError::Mismatch));
+        let (hub, sender) = (Signatory::Hub, Signatory::Sender);
+        let (only_hub, only_sender) = (Keys::default().with(HUB, "ed25519:1"), Keys::default().with(PART, "ed25519:1"));
+        let forged = Keys::both().answering(PART, "ed25519:1", KeyLookup::Usable(prepared("x")));
+        let expired = |name| Keys::both().answering(name, "ed25519:1", KeyLookup::NotValid);
+        let rows: Vec<Row> = vec![
+            ("as it is", |_| {}, Keys::both(), GOOD),
+            (
+                "no signatures",
+                |e| e["signatures"] = json!({}),
+                Keys::both(),
+                Err(VerifyError::SignatureMissing(sender)),
+            ),
+            (
+                "sender's signature missing",
+                |e| drop(e["signatures"].as_object_mut().unwrap().remove(PART)),
+                Keys::both(),
+                Err(VerifyError::SignatureMissing(sender)),
+            ),
+            (
+                "hub's signature missing",
+                |e| drop(e["signatures"].as_object_mut().unwrap().remove(HUB)),
+                Keys::both(),
+                Err(VerifyError::SignatureMissing(hub)),
+            ),
+            ("sender's key unknown", |_| {}, only_hub.clone(), Ok((Sender::KeyMissing, Integrity::Intact))),
+            ("hub's key unknown", |_| {}, only_sender, Err(VerifyError::KeyUnknown(hub))),
+            ("no key known", |_| {}, Keys::default(), Err(VerifyError::KeyUnknown(hub))),
+            ("the sender's key is another", |_| {}, forged, wrong(sender)),
+            ("the sender's key is not valid then", |_| {}, expired(PART), Err(VerifyError::KeyNotValid(sender))),
+            ("the hub's key is not valid then", |_| {}, expired(HUB), Err(VerifyError::KeyNotValid(hub))),
+            (
+                "key ID renamed to an unknown one: might be right",
+                |e| e["signatures"][PART] = json!({"ed25519:2": e["signatures"][PART]["ed25519:1"]}),
+                Keys::both(),
+                Ok((Sender::KeyMissing, Integrity::Intact)),
+            ),
+            (
+                "key ID of another algorithm: as good as none",
+                |e| e["signatures"][PART] = json!({"rsa:1": e["signatures"][PART]["ed25519:1"]}),
+                Keys::both(),
+                Err(VerifyError::SignatureMissing(sender)),
+            ),
+            (
+                "key ID outside its grammar: as good as none",
+                |e| e["signatures"][PART] = json!({"ed25519:a-b": e["signatures"][PART]["ed25519:1"]}),
+                Keys::both(),
+                Err(VerifyError::SignatureMissing(sender)),
+            ),
+            (
+                "signature with padding",
+                |e| {
+                    let text = e["signatures"][PART]["ed25519:1"].as_str().unwrap();
+                    e["signatures"][PART]["ed25519:1"] = alloc::format!("{text}==").into();
+                },
+                Keys::both(),
+                Err(VerifyError::SignatureWrong(sender, SignatureError::Encoding)),
+            ),
+            (
+                "no base64, under an unknown key: can never be right",
+                |e| e["signatures"][PART] = json!({"ed25519:2": "_"}),
+                Keys::both(),
+                Err(VerifyError::SignatureWrong(sender, SignatureError::Encoding)),
+            ),
+            (
+                "one wrong and one right by known keys",
+                |e| e["signatures"][PART]["ed25519:0"] = e["signatures"][HUB]["ed25519:1"].clone(),
+                Keys::both().with(PART, "ed25519:0"),
+                GOOD,
+            ),
+            (
+                "one wrong and one by an unknown key",
+                |e| {
+                    let (right, wrong) = (&e["signatures"][PART]["ed25519:1"], &e["signatures"][HUB]["ed25519:1"]);
+                    e["signatures"][PART] = json!({"ed25519:1": wrong, "ed25519:2": right});
+                },
+                Keys::both(),
+                Ok((Sender::KeyMissing, Integrity::Intact)),
+            ),
+            (
+                "the two signatures swapped",
+                |e| {
+                    let signatures = &e["signatures"];
+                    e["signatures"] = json!({HUB: signatures[PART], PART: signatures[HUB]});
+                },
+                Keys::both(),
+                wrong(sender),
+            ),
+            (
+                "a wrong signature of a bystander",
+                |e| e["signatures"]["other.example"] = json!({"ed25519:1": "x"}),
+                Keys::both(),
+                GOOD,
+            ),
+            ("another type", |e| e["type"] = "m.room.name".into(), Keys::both(), wrong(sender)),
+            (
+                "another sender of that server",
+                |e| e["sender"] = "@eve:part.example".into(),
+                Keys::both(),
+                wrong(sender),
+            ),
+            ("another hub", |e| e["hub_server"] = "other.example".into(), Keys::both(), wrong(sender)),
+            ("another previous event", |e| e["prev_events"] = e["auth_events"].clone(), Keys::both(), wrong(hub)),
+            ("another LPDU hash", |e| e["hashes"]["lpdu"]["sha256"] = "x".into(), Keys::both(), wrong(sender)),
+            ("another content hash", |e| e["hashes"]["sha256"] = "x".into(), Keys::both(), wrong(hub)),
+        ];
+        let message = message();
+        for (what, change, keys, expected) in rows {
+            assert_eq!(outcome(&changed(&message, change), &keys), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn verdicts_are_the_same_alone_and_together() {
+        let message = message();
+        let variants: Vec<Vec<u8>> = vec![
+            message.clone(),
+            changed(&message, |event| event["signatures"] = json!({})),
+            changed(&message, |event| event["content"]["body"] = "forged".into()),
+            changed(&message, |event| event["type"] = "other".into()),
+            changed(&message, |event| {
+                let extra = event["signatures"][HUB]["ed25519:1"].clone();
+                event["signatures"][PART]["ed25519:0"] = extra;
+            }),
+            changed(&message, |event| event["prev_events"] = event["auth_events"].clone()),
+            message.clone(),
+        ];
+        let view = |verdict: Result<VerifiedPdu, VerifyError>| {
+            verdict.map(|pdu| (pdu.event_id(), pdu.sender_check(), pdu.integrity(), pdu.event().bytes().to_vec()))
+        };
+        for keys in [Keys::both(), Keys::both().with(PART, "ed25519:0"), Keys::default().with(HUB, "ed25519:1")] {
+            let together = UnverifiedPdu::verify_all(variants.iter().map(|bytes| pdu(bytes)).collect(), &keys);
+            let alone = variants.iter().map(|bytes| pdu(bytes).verify(&keys));
+            let (together, alone): (Vec<_>, Vec<_>) =
+                (together.into_iter().map(view).collect(), alone.map(view).collect());
+            assert_eq!(together, alone);
+        }
+
+        let sent = lpdu_bytes("m.room.message", None, "{}");
+        let lpdus = [sent.clone(), changed(&sent, |event| event["type"] = "other".into()), sent];
+        let together = UnverifiedLpdu::verify_all(lpdus.iter().map(|bytes| lpdu(bytes)).collect(), &Keys::both());
+        let together: Vec<_> = together.into_iter().map(|verdict| verdict.map(|lpdu| lpdu.lpdu_id())).collect();
+        let alone: Vec<_> =
+            lpdus.iter().map(|bytes| lpdu(bytes).verify(&Keys::both()).map(|lpdu| lpdu.lpdu_id())).collect();
+        assert_eq!(together, alone);
+        assert!(together[0].is_ok() && together[1].is_err() && together[2].is_ok());
+    }
+}
