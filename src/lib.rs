@@ -25,6 +25,10 @@ pub mod room;
 // Servers: rooms, peers and accounts that answer requests.
 pub mod server;
 
+// Tests: servers with known keys, and what carries out a machine's wishes.
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
 // JavaScript: what the WebAssembly module offers.
 #[cfg(feature = "bindings")]
 pub mod bindings;

@@ -41,7 +41,7 @@
 
 // State: what the events so far have left.
 mod content;
-mod kind;
+pub(crate) mod kind;
 pub mod membership;
 pub mod power_levels;
 pub mod state;
@@ -65,6 +65,10 @@ pub mod authorize;
 pub mod acl;
 pub mod retention;
 pub mod visibility;
+
+// The log: what stands where, as rows.
+pub mod head;
+pub mod log;
 
 #[cfg(test)]
 pub(crate) mod testing;

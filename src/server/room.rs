@@ -1,0 +1,269 @@
+//! The room machine: one room, whatever our part in it.
+//!
+//! All that changes the room is done by one writer, in the order of arrival: a job begins when the one before it is durable. What a job must wait for
+//! (rows, keys, signatures, another server) it waits for between its steps; other rooms go on meanwhile. What only reads does not wait for the writer.
+//!
+//! The role is not fixed: each job asks who the hub is when it begins, so that a hub transfer in the log changes the machine's behaviour at that place.
+
+mod advance;
+mod append;
+mod candidate;
+mod consent;
+mod context;
+mod create;
+mod draft;
+mod hub;
+mod invite;
+mod join;
+mod known;
+mod local;
+mod open;
+mod owed;
+mod participant;
+mod pending;
+mod pull;
+mod read;
+mod reply;
+mod state_answer;
+mod template;
+#[cfg(test)]
+mod tests;
+mod work;
+
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, VecDeque},
+    vec::Vec,
+};
+
+use self::{
+    context::Context,
+    work::{Change, Progress, Resume, Work},
+};
+use super::{
+    contract::{Address, Input, Machine, Moment, Output, Ticket},
+    identity::Identity,
+    message::{Answer, Call, PeerCall, RoomCall},
+};
+use crate::id::{RoomId, Timestamp};
+
+/// One room of this server.
+pub struct RoomMachine {
+    context: Context,
+    tickets: Ticket,
+    writer: Writer,
+    jobs: VecDeque<Job>,
+    waiting: BTreeMap<Ticket, Waiting>,
+    outputs: VecDeque<Output>,
+    wake: Option<Timestamp>,
+}
+
+/// What the one that writes is doing.
+enum Writer {
+    /// Nothing yet: the room has not been read from its store.
+    Closed,
+    /// Nothing.
+    Free,
+    /// A job that waits for something.
+    Busy,
+    /// Waiting to be dropped.
+    Stuck,
+    /// A batch is on its way to the store; then these follow.
+    Committing(Ticket, Vec<Output>, Vec<Box<dyn Work>>),
+}
+
+/// What waits for the writer.
+enum Job {
+    Call(Ticket, RoomCall),
+    Work(Box<dyn Work>),
+}
+
+/// Work between two steps.
+struct Waiting {
+    work: Box<dyn Work>,
+    writes: bool,
+    deadline: Option<Timestamp>,
+}
+
+impl RoomMachine {
+    /// The machine of a room, to be read from its store when it is first spoken to.
+    pub fn new(identity: Identity, room_id: RoomId, first_ticket: Ticket) -> Self {
+        Self {
+            context: Context::new(identity, room_id),
+            tickets: first_ticket,
+            writer: Writer::Closed,
+            jobs: VecDeque::new(),
+            waiting: BTreeMap::new(),
+            outputs: VecDeque::new(),
+            wake: None,
+        }
+    }
+
+    fn resume(&mut self, moment: Moment, ticket: Ticket, resume: Resume) {
+        if let Some(Waiting { work, writes, .. }) = self.waiting.remove(&ticket) {
+            self.step(moment, work, writes, resume);
+        }
+    }
+
+    /// Takes steps until the work waits or is done.
+    fn step(&mut self, moment: Moment, mut work: Box<dyn Work>, writes: bool, resume: Resume) {
+        let progress = work.step(&mut self.context, moment, resume);
+        let ticket = self.tickets.take();
+        let wait = |deadline| {
+            self.waiting.insert(ticket, Waiting { work, writes, deadline });
+            if writes {
+                self.writer = Writer::Busy;
+            }
+        };
+        match progress {
+            Progress::Read(queries) => {
+                wait(None);
+                self.outputs.push_back(Output::Read(ticket, queries));
+            }
+            Progress::NeedKeys(needs, deadline) => {
+                wait(Some(deadline));
+                self.outputs.push_back(Output::NeedKeys(ticket, needs));
+            }
+            Progress::Sign(messages) => {
+                wait(None);
+                self.outputs.push_back(Output::Sign(ticket, messages));
+            }
+            Progress::Ask(to, call, deadline) => {
+                wait(Some(deadline));
+                self.outputs.push_back(Output::Ask(ticket, to, call));
+            }
+            Progress::Commit(Change { batch, then, follow }) if batch.is_empty() || !writes => {
+                self.release(writes);
+                self.follow(moment, then, follow);
+            }
+            Progress::Commit(Change { batch, then, follow }) => {
+                self.writer = Writer::Committing(ticket, then, follow);
+                self.outputs.push_back(Output::Commit(ticket, batch));
+            }
+            Progress::Done(outputs) => {
+                self.release(writes);
+                self.outputs.extend(outputs);
+            }
+            Progress::Stuck => {
+                self.writer = Writer::Stuck;
+                self.outputs.push_back(Output::Broken);
+            }
+            Progress::Write(work) => {
+                self.release(writes);
+                self.jobs.push_back(Job::Work(work));
+            }
+        }
+    }
+
+    fn release(&mut self, writes: bool) {
+        if writes {
+            self.writer = Writer::Free;
+        }
+    }
+
+    fn follow(&mut self, moment: Moment, then: Vec<Output>, follow: Vec<Box<dyn Work>>) {
+        self.outputs.extend(then);
+        for work in follow {
+            self.step(moment, work, false, Resume::Start);
+        }
+    }
+
+    /// Begins jobs while the writer is free.
+    fn advance(&mut self, moment: Moment) {
+        loop {
+            match self.writer {
+                Writer::Closed if self.jobs.is_empty() => return,
+                Writer::Closed => self.step(moment, open::work(), true, Resume::Start),
+                Writer::Free => match self.jobs.pop_front() {
+                    None => return,
+                    Some(Job::Work(work)) => self.step(moment, work, true, Resume::Start),
+                    Some(Job::Call(ticket, call)) => {
+                        let writes = !reads_only(&call);
+                        let work = self.context.work_for(ticket, call);
+                        self.step(moment, work, writes, Resume::Start);
+                    }
+                },
+                Writer::Busy | Writer::Stuck | Writer::Committing(..) => return,
+            }
+        }
+    }
+
+    /// Tells the peers that have something to pull; asks to be woken for what is due next.
+    fn conclude(&mut self) {
+        if matches!(self.writer, Writer::Free) {
+            for peer in self.context.to_nudge() {
+                let ticket = self.tickets.take();
+                let nudge = Call::Peer(PeerCall::Nudge(self.context.room_id.clone()));
+                self.outputs.push_back(Output::Ask(ticket, Address::Peer(peer), nudge));
+            }
+        }
+        let deadlines = self.waiting.values().filter_map(|waiting| waiting.deadline);
+        let next = deadlines.chain(self.context.next_due()).min();
+        if next != self.wake {
+            self.wake = next;
+            self.outputs.extend(next.map(Output::Wake));
+        }
+    }
+
+    fn woken(&mut self, moment: Moment) {
+        self.wake = None;
+        let is_due = |waiting: &Waiting| waiting.deadline.is_some_and(|deadline| deadline <= moment.now);
+        let due: Vec<Ticket> =
+            self.waiting.iter().filter(|(_, waiting)| is_due(waiting)).map(|(ticket, _)| *ticket).collect();
+        for ticket in due {
+            self.resume(moment, ticket, Resume::TimedOut);
+        }
+        if self.context.next_due().is_some_and(|at| at <= moment.now) {
+            self.jobs.push_back(Job::Work(pending::sweep()));
+        }
+    }
+}
+
+impl Machine for RoomMachine {
+    fn handle(&mut self, moment: Moment, input: Input) {
+        match input {
+            Input::Ask(ticket, Call::Room(call)) => {
+                if reads_only(&call) && !matches!(self.writer, Writer::Closed) && self.context.is_open() {
+                    let work = self.context.work_for(ticket, call);
+                    self.step(moment, work, false, Resume::Start);
+                } else {
+                    self.jobs.push_back(Job::Call(ticket, call));
+                }
+            }
+            Input::Ask(ticket, _) => self.outputs.push_back(Output::Respond(ticket, Answer::Unavailable)),
+            Input::Answer(ticket, answer) => self.resume(moment, ticket, Resume::Answer(answer)),
+            Input::Rows(ticket, rows) => self.resume(moment, ticket, Resume::Rows(rows)),
+            Input::Signed(ticket, signatures) => self.resume(moment, ticket, Resume::Signed(signatures)),
+            Input::Keys(ticket, keys) => self.resume(moment, ticket, Resume::Keys(keys)),
+            Input::Committed(ticket) => match core::mem::replace(&mut self.writer, Writer::Free) {
+                Writer::Committing(expected, then, follow) if expected == ticket => self.follow(moment, then, follow),
+                other => self.writer = other,
+            },
+            Input::Woken => self.woken(moment),
+            Input::Sent(..) => {}
+        }
+        self.advance(moment);
+        self.conclude();
+    }
+
+    fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn is_idle(&self) -> bool {
+        matches!(self.writer, Writer::Free | Writer::Closed)
+            && self.jobs.is_empty()
+            && self.waiting.is_empty()
+            && self.outputs.is_empty()
+            && self.context.next_due().is_none()
+    }
+}
+
+/// Whether a call leaves the room's rows as they are, so that it need not wait for the writer.
+fn reads_only(call: &RoomCall) -> bool {
+    match call {
+        RoomCall::Read { .. } | RoomCall::Timeline { .. } | RoomCall::Template { .. } => true,
+        RoomCall::Pull { delivered, .. } => delivered.as_ref().is_none_or(|delivered| delivered.refused.is_empty()),
+        _ => false,
+    }
+}

@@ -1,0 +1,176 @@
+//! What the work of one room shares.
+
+use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
+
+use super::{
+    consent, create, draft, hub, join, local,
+    owed::Owed,
+    participant,
+    pending::Pending,
+    pull, read,
+    reply::Replies,
+    template,
+    work::{Progress, Resume, Work},
+};
+use crate::{
+    id::{RoomId, ServerName, Timestamp},
+    room::{acl, head::Room},
+    server::{
+        contract::{Moment, Output, Ticket},
+        identity::Identity,
+        keys::KeyRing,
+        message::{Answer, ErrorCode, Failure, RoomCall},
+    },
+    store::DecodeError,
+};
+
+/// The room, what is owed to others and by us, and who we are.
+pub(super) struct Context {
+    pub(super) identity: Identity,
+    pub(super) room_id: RoomId,
+    /// The room as of the last thing chained; nothing unless we are or were in it.
+    pub(super) room: Option<Room>,
+    /// What each server is owed of the log, while we are the hub.
+    pub(super) owed: Owed,
+    /// What we sent and have not seen again, while another server is the hub.
+    pub(super) pending: Pending,
+    /// Servers that may take the room over.
+    pub(super) consents: BTreeSet<ServerName>,
+    pub(super) keys: KeyRing,
+    pub(super) last_stamp: Timestamp,
+    pub(super) replies: Replies,
+    /// Why the room could not be read from its store.
+    pub(super) broken: Option<DecodeError>,
+    open: bool,
+    hub_nudged: bool,
+}
+
+impl Context {
+    pub(super) fn new(identity: Identity, room_id: RoomId) -> Self {
+        Self {
+            identity,
+            room_id,
+            room: None,
+            owed: Owed::default(),
+            pending: Pending::default(),
+            consents: BTreeSet::new(),
+            keys: KeyRing::default(),
+            last_stamp: Timestamp::default(),
+            replies: Replies::default(),
+            broken: None,
+            open: false,
+            hub_nudged: false,
+        }
+    }
+
+    /// Whether the room has been read from its store.
+    pub(super) const fn is_open(&self) -> bool {
+        self.open
+    }
+
+    pub(super) const fn set_open(&mut self) {
+        self.open = true;
+    }
+
+    /// The hub of the room we know.
+    pub(super) fn hub(&self) -> Option<&ServerName> {
+        self.room.as_ref().and_then(|room| room.state.hub())
+    }
+
+    /// Whether we order this room.
+    pub(super) fn is_hub(&self) -> bool {
+        self.hub() == Some(self.identity.name())
+    }
+
+    /// Whether a server has a joined user.
+    pub(super) fn is_in_room(&self, server: &ServerName) -> bool {
+        self.room.as_ref().is_some_and(|room| room.state.joined_users_of(server.as_str()) > 0)
+    }
+
+    /// Whether we have a joined user.
+    pub(super) fn are_in_room(&self) -> bool {
+        self.is_in_room(self.identity.name())
+    }
+
+    /// Whether the room's ACL lets a server take part. The hub itself is never denied.
+    pub(super) fn admits(&self, server: &ServerName) -> bool {
+        self.hub() == Some(server)
+            || self.room.as_ref().is_none_or(|room| acl::allows(room.state.acl(), server.as_str()))
+    }
+
+    /// The peers to tell that they have something to pull.
+    pub(super) fn to_nudge(&mut self) -> Vec<ServerName> {
+        let Some(head) = self.room.as_ref().and_then(|room| room.head) else { return Vec::new() };
+        let mut peers = self.owed.to_nudge(head.position);
+        if !self.is_hub() && !self.hub_nudged && self.pending.has_unsent() {
+            self.hub_nudged = true;
+            peers.extend(self.hub().cloned());
+        }
+        peers
+    }
+
+    /// The hub's peer machine has pulled all: it wants to be told of the next one.
+    pub(super) const fn hub_is_idle(&mut self) {
+        self.hub_nudged = false;
+    }
+
+    /// When something of ours will have waited too long.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.pending.next_due()
+    }
+
+    /// What a call has us do.
+    pub(super) fn work_for(&mut self, ticket: Ticket, call: RoomCall) -> Box<dyn Work> {
+        if let Some(error) = &self.broken {
+            let error = alloc::format!("the stored room cannot be read: {error}; restore it from an export");
+            return refuse(ticket, Failure::new(500, ErrorCode::Unknown, error));
+        }
+        match call {
+            RoomCall::Receive { origin, keys, events } if self.is_hub() => {
+                hub::receive(self, ticket, origin, &keys, events)
+            }
+            RoomCall::Receive { origin, keys, events } => participant::receive(self, ticket, origin, &keys, events),
+            RoomCall::Read { origin, read } => read::work(ticket, origin, read),
+            RoomCall::Template { origin, user, membership, versions } => {
+                template::work(ticket, origin, user, membership, versions)
+            }
+            RoomCall::SendMember { origin, keys, membership, event } => {
+                hub::send_member(self, ticket, origin, &keys, membership, event)
+            }
+            RoomCall::Invite { origin, keys, event } => hub::invite(self, ticket, origin, &keys, event),
+            RoomCall::Pull { peer, delivered } => pull::work(ticket, peer, delivered),
+            RoomCall::Create { creator, public, name, version, create_content } => {
+                create::work(self, ticket, create::Wish { creator, public, name, version, create_content })
+            }
+            RoomCall::SendEvent { sender, kind, state_key, content } => {
+                local::send(self, ticket, draft::Wish { sender, kind, state_key, content })
+            }
+            RoomCall::Member { user, membership, via } => join::work(self, ticket, user, membership, via),
+            RoomCall::Consent { to } => consent::work(ticket, to),
+            RoomCall::Timeline { from, limit } => read::timeline(ticket, from, limit),
+        }
+    }
+}
+
+/// Work that refuses.
+pub(super) fn refuse(ticket: Ticket, failure: Failure) -> Box<dyn Work> {
+    settled(alloc::vec![Output::Respond(ticket, Answer::Refused(failure))])
+}
+
+/// Work that says what is already settled.
+pub(super) fn settled(outputs: Vec<Output>) -> Box<dyn Work> {
+    Box::new(Settled(outputs))
+}
+
+struct Settled(Vec<Output>);
+
+impl Work for Settled {
+    fn step(&mut self, _: &mut Context, _: Moment, _: Resume) -> Progress {
+        Progress::Done(core::mem::take(&mut self.0))
+    }
+}
+
+/// The room is not here, or not for the caller.
+pub(super) fn not_found() -> Failure {
+    Failure::new(404, ErrorCode::NotFound, "no such room here, or no user of your server is joined to it")
+}

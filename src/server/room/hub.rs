@@ -1,0 +1,160 @@
+//! The hub's part: take LPDUs, put them in order, complete them (spec, section 4).
+//!
+//! Whatever brings an event to the hub (a transaction, send_join, an invite, a local user) makes it a [`Candidate`]; all candidates go through the same
+//! [`Append`]. A whole transaction is chained first, signed after, and is one commit.
+
+use alloc::{boxed::Box, vec, vec::Vec};
+
+use super::{
+    append::Append,
+    candidate::{Candidate, Made, ReplyTo},
+    context::{Context, not_found, refuse, settled},
+    work::Work,
+};
+use crate::{
+    event::{LINEARIZED_02, RoomVersionRules, UnverifiedLpdu, VerifyError, received_id},
+    id::{EventId, ServerName},
+    json::Document,
+    room::{kind, membership::Membership},
+    server::{
+        contract::Ticket,
+        message::{ErrorCode, Failure, Outcome, ServerKeys},
+    },
+};
+
+/// Takes the LPDUs of a transaction.
+pub(super) fn receive(
+    context: &mut Context,
+    ticket: Ticket,
+    origin: ServerName,
+    keys: &ServerKeys,
+    events: Vec<Document>,
+) -> Box<dyn Work> {
+    let seats = context.replies.open(ticket, events.len());
+    let mut then = Vec::new();
+    let mut seated = Vec::with_capacity(seats.len());
+    let mut lpdus = Vec::with_capacity(seats.len());
+    for (seat, event) in seats.into_iter().zip(events) {
+        match context.admit(&origin, event) {
+            Ok(lpdu) => {
+                seated.push((seat, lpdu.event_id()));
+                lpdus.push(lpdu);
+            }
+            Err((id, failure)) => then.extend(context.replies.settle(seat, Outcome { id, failure: Some(failure) })),
+        }
+    }
+    context.keys.learn(keys);
+    let mut candidates = Vec::with_capacity(lpdus.len());
+    for ((seat, id), verdict) in seated.into_iter().zip(UnverifiedLpdu::verify_all(lpdus, &context.keys)) {
+        match verdict {
+            Ok(lpdu) => candidates.push(Candidate::new(Made::Lpdu(lpdu), ReplyTo::Seat(seat))),
+            Err(error) => {
+                then.extend(context.replies.settle(seat, Outcome { id: Some(id), failure: Some(unverified(error)) }));
+            }
+        }
+    }
+    if candidates.is_empty() { settled(then) } else { Append::of(candidates, then) }
+}
+
+/// Takes the member LPDU of send_join, send_leave or send_knock.
+pub(super) fn send_member(
+    context: &mut Context,
+    ticket: Ticket,
+    origin: ServerName,
+    keys: &ServerKeys,
+    membership: Membership,
+    event: Document,
+) -> Box<dyn Work> {
+    let is_right = |lpdu: &UnverifiedLpdu| {
+        let event = lpdu.event();
+        event.kind() == kind::MEMBER
+            && event.state_key() == Some(event.sender().as_str())
+            && Membership::from_content(event.content()) == Some(membership)
+    };
+    let wrong = "the event must be the sender's own m.room.member with the membership of this endpoint";
+    single(context, ticket, &origin, keys, event, (is_right, wrong), ReplyTo::Member(ticket, membership))
+}
+
+/// Takes a participant's invite.
+pub(super) fn invite(
+    context: &mut Context,
+    ticket: Ticket,
+    origin: ServerName,
+    keys: &ServerKeys,
+    event: Document,
+) -> Box<dyn Work> {
+    let is_right = |lpdu: &UnverifiedLpdu| {
+        lpdu.event().kind() == kind::MEMBER
+            && Membership::from_content(lpdu.event().content()) == Some(Membership::Invite)
+    };
+    let wrong = "the event must be an m.room.member with membership invite";
+    single(context, ticket, &origin, keys, event, (is_right, wrong), ReplyTo::Invite(ticket))
+}
+
+fn single(
+    context: &mut Context,
+    ticket: Ticket,
+    origin: &ServerName,
+    keys: &ServerKeys,
+    event: Document,
+    (is_right, wrong): (impl Fn(&UnverifiedLpdu) -> bool, &str),
+    reply: ReplyTo,
+) -> Box<dyn Work> {
+    if !context.is_hub() {
+        return refuse(ticket, context.room.as_ref().map_or_else(not_found, |_| wrong_server(context)));
+    }
+    let lpdu = match context.admit(origin, event) {
+        Ok(lpdu) if is_right(&lpdu) => lpdu,
+        Ok(_) => return refuse(ticket, Failure::new(400, ErrorCode::BadJson, wrong)),
+        Err((_, failure)) => return refuse(ticket, failure),
+    };
+    context.keys.learn(keys);
+    match lpdu.verify(&context.keys) {
+        Ok(lpdu) => Append::of(vec![Candidate::new(Made::Lpdu(lpdu), reply)], Vec::new()),
+        Err(error) => refuse(ticket, unverified(error)),
+    }
+}
+
+impl Context {
+    /// Reads an LPDU that a server brings: its schema, whether it may bring it, and whether it is for us.
+    fn admit(&self, origin: &ServerName, event: Document) -> Result<UnverifiedLpdu, (Option<EventId>, Failure)> {
+        let rules: &'static RoomVersionRules = self.room.as_ref().map_or(&LINEARIZED_02, |room| room.rules());
+        let id = |event: &Document| received_id(event, rules);
+        if self.room.is_none() {
+            return Err((id(&event), not_found()));
+        }
+        if !self.admits(origin) {
+            return Err((id(&event), denied_by_acl()));
+        }
+        let copy = event.clone();
+        let lpdu = UnverifiedLpdu::parse(event, rules)
+            .map_err(|error| (id(&copy), Failure::new(400, ErrorCode::BadJson, alloc::format!("{error}"))))?;
+        let refuse = |failure| Err((Some(lpdu.event_id()), failure));
+        if lpdu.event().sender().server() != origin.as_str() {
+            let error = "an LPDU is taken from its sender's own server only";
+            return refuse(Failure::new(403, ErrorCode::Forbidden, error));
+        }
+        if lpdu.event().hub_server() != Some(self.identity.name()) {
+            return refuse(wrong_server(self));
+        }
+        Ok(lpdu)
+    }
+}
+
+/// The event is for another hub, or we are not the hub.
+pub(super) fn wrong_server(context: &Context) -> Failure {
+    let error =
+        "this server is not the room's hub, or the event names another one in hub_server; send it to hub_server";
+    let mut failure = Failure::new(400, ErrorCode::WrongServer, error);
+    failure.hub_server = context.hub().cloned();
+    failure
+}
+
+/// The room's ACL denies the server.
+pub(super) fn denied_by_acl() -> Failure {
+    Failure::new(403, ErrorCode::Forbidden, "the room's m.room.server_acl denies your server")
+}
+
+fn unverified(error: VerifyError) -> Failure {
+    Failure::new(403, ErrorCode::Forbidden, alloc::format!("{error}"))
+}

@@ -1,0 +1,111 @@
+//! A local user sends an event: at the hub straight into the log, elsewhere as an LPDU to the hub.
+
+use alloc::{boxed::Box, vec, vec::Vec};
+
+use super::{
+    append::Append,
+    candidate::{Candidate, Made, ReplyTo},
+    context::{Context, refuse},
+    draft::{Wish, malformed},
+    work::{Change, Progress, Resume, Work},
+};
+use crate::{
+    event::{LpduDraft, PduDraft, SignedLpdu},
+    room::auth,
+    server::{
+        contract::{Moment, Output, Ticket},
+        identity::Signer,
+        message::{Answer, ErrorCode, Failure},
+    },
+};
+
+/// Sends an event.
+pub(super) fn send(context: &Context, ticket: Ticket, wish: Wish) -> Box<dyn Work> {
+    match context.rules_for(&wish.sender) {
+        Ok(_) => Box::new(Send { ticket, wish, draft: None }),
+        Err(failure) => refuse(ticket, failure),
+    }
+}
+
+struct Send {
+    ticket: Ticket,
+    wish: Wish,
+    /// What the platform is signing.
+    draft: Option<LpduDraft>,
+}
+
+impl Work for Send {
+    fn step(&mut self, context: &mut Context, moment: Moment, resume: Resume) -> Progress {
+        let progress = match (self.draft.take(), resume) {
+            (Some(draft), Resume::Signed(signatures)) => self.signed(context, draft, &signatures),
+            _ if context.is_hub() => return self.append(context, moment),
+            _ => self.submit(context, moment),
+        };
+        progress.unwrap_or_else(|failure| Progress::Done(vec![Output::Respond(self.ticket, Answer::Refused(failure))]))
+    }
+}
+
+impl Send {
+    fn append(&self, context: &mut Context, moment: Moment) -> Progress {
+        let stamp = context.stamp(moment.now);
+        let draft = context.rules_for(&self.wish.sender).and_then(|rules| {
+            PduDraft::new(&self.wish.parts(context, stamp), rules).map_err(|error| malformed(&error))
+        });
+        match draft {
+            Ok(draft) => {
+                let candidate = Candidate::new(Made::Own(draft), ReplyTo::Local(self.ticket));
+                Append::of(vec![candidate], Vec::new()).step(context, moment, Resume::Start)
+            }
+            Err(failure) => Progress::Done(vec![Output::Respond(self.ticket, Answer::Refused(failure))]),
+        }
+    }
+
+    /// Makes the LPDU. What our copy of the room refuses is refused here, with the rule: the hub would refuse it too.
+    fn submit(&mut self, context: &mut Context, moment: Moment) -> Result<Progress, Failure> {
+        let rules = context.rules_for(&self.wish.sender)?;
+        let hub = context.hub().cloned().ok_or_else(super::context::not_found)?;
+        let stamp = context.stamp(moment.now);
+        let draft = LpduDraft::new(&self.wish.parts(context, stamp), &hub, rules).map_err(|error| malformed(&error))?;
+        if let Some(room) = &context.room
+            && let Some(head) = room.head
+        {
+            auth::check(draft.event(), &[head.event_id], &room.state)
+                .map_err(|rule| Failure::new(403, ErrorCode::Forbidden, alloc::format!("{rule}")))?;
+        }
+        let identity = context.identity.clone();
+        match identity.signer() {
+            Signer::Held(key) => {
+                let lpdu = draft.sign(identity.key_id(), key).map_err(|error| malformed(&error))?;
+                Ok(self.keep(context, lpdu))
+            }
+            Signer::Platform(_) => {
+                let input = draft.signing_input().to_vec();
+                self.draft = Some(draft);
+                Ok(Progress::Sign(vec![input]))
+            }
+        }
+    }
+
+    fn signed(
+        &self,
+        context: &mut Context,
+        draft: LpduDraft,
+        signatures: &[crate::crypto::Signature],
+    ) -> Result<Progress, Failure> {
+        let [signature] = signatures else {
+            return Err(Failure::new(500, ErrorCode::Unknown, "the platform gave no signature; send the event again"));
+        };
+        let key_id = context.identity.key_id().clone();
+        let lpdu = draft.sign_with(&key_id, *signature).map_err(|error| malformed(&error))?;
+        Ok(self.keep(context, lpdu))
+    }
+
+    /// Keeps the LPDU until its echo comes, then answers.
+    fn keep(&self, context: &mut Context, lpdu: SignedLpdu) -> Progress {
+        let mut change = Change::default();
+        let lpdu_id = lpdu.lpdu_id();
+        context.pending.add(lpdu_id, lpdu.into_bytes(), &mut change.batch);
+        change.then.push(Output::Respond(self.ticket, Answer::Accepted(lpdu_id)));
+        Progress::Commit(change)
+    }
+}

@@ -1,0 +1,55 @@
+//! Reading the room from its store, before anything else.
+
+use alloc::{boxed::Box, vec, vec::Vec};
+
+use super::{
+    consent,
+    context::Context,
+    owed::Owed,
+    pending::Pending,
+    work::{Progress, Resume, Work},
+};
+use crate::{
+    room::head::{HEAD_ROW, Room},
+    server::contract::Moment,
+    store::{DecodeError, Query, Row, Table},
+};
+
+/// Reads the room.
+pub(super) fn work() -> Box<dyn Work> {
+    Box::new(Open)
+}
+
+struct Open;
+
+impl Work for Open {
+    fn step(&mut self, context: &mut Context, _: Moment, resume: Resume) -> Progress {
+        match resume {
+            Resume::Rows(tables) => {
+                context.broken = read(context, &tables).err();
+                context.set_open();
+                Progress::Done(Vec::new())
+            }
+            _ => Progress::Read(vec![
+                Query::one(Table::Meta, HEAD_ROW),
+                Query::all(Table::State),
+                Query::all(Table::Owed),
+                Query::all(Table::Pending),
+                consent::query(),
+            ]),
+        }
+    }
+}
+
+fn read(context: &mut Context, tables: &[Vec<Row>]) -> Result<(), DecodeError> {
+    let [head, state, owed, pending, consents] = tables else {
+        return Err(DecodeError("the store did not answer every query"));
+    };
+    if let [head] = head.as_slice() {
+        context.room = Some(Room::open(context.room_id.clone(), &head.value, state)?);
+    }
+    context.owed = Owed::open(owed)?;
+    context.pending = Pending::open(pending)?;
+    context.consents = consent::open(consents)?;
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! For tests, the simulator and benchmarks: servers with known keys, and a driver that carries out what one machine wants. Never for a server.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails must stop")]
+
+mod driver;
+mod servers;
+
+pub use driver::Driver;
+pub use servers::{content, identity, keys_of, lpdu, server, signing_key, user};

@@ -1,0 +1,131 @@
+//! Carries out what one machine wants, on a store in memory; what goes to others is kept for the test to answer.
+
+use alloc::{
+    collections::{BTreeMap, VecDeque},
+    vec::Vec,
+};
+
+use crate::{
+    id::Timestamp,
+    server::{Address, Answer, Call, Input, Machine, Moment, Notification, Output, Request, ServerKeys, Ticket},
+    store::memory::MemoryStore,
+};
+
+/// One machine and its store.
+pub struct Driver<M> {
+    /// The machine.
+    pub machine: M,
+    /// Its rows.
+    pub store: MemoryStore,
+    /// The clock, in milliseconds.
+    pub now: u64,
+    /// Calls to other machines that are not answered yet.
+    pub asked: VecDeque<(Ticket, Address, Call)>,
+    /// Requests that are not answered yet.
+    pub sent: VecDeque<(Ticket, Request)>,
+    /// What local users were told.
+    pub told: Vec<Notification>,
+    /// Batches that were committed.
+    pub commits: u64,
+    /// Set to keep commits back until [`Driver::commit`].
+    pub hold_commits: bool,
+    held: VecDeque<(Ticket, crate::store::WriteBatch)>,
+    keys: Vec<ServerKeys>,
+    answers: BTreeMap<Ticket, Answer>,
+    next: u64,
+}
+
+impl<M: Machine> Driver<M> {
+    /// A machine over a store. `keys` are those that can be had.
+    pub fn new(machine: M, store: MemoryStore, keys: Vec<ServerKeys>) -> Self {
+        Self {
+            machine,
+            store,
+            now: 1_700_000_000_000,
+            asked: VecDeque::new(),
+            sent: VecDeque::new(),
+            told: Vec::new(),
+            commits: 0,
+            hold_commits: false,
+            held: VecDeque::new(),
+            keys,
+            answers: BTreeMap::new(),
+            next: 1 << 40,
+        }
+    }
+
+    /// Asks, without waiting for the answer.
+    pub fn begin(&mut self, call: Call) -> Ticket {
+        self.next += 1;
+        let ticket = Ticket(self.next);
+        self.input(Input::Ask(ticket, call));
+        ticket
+    }
+
+    /// The answer, if it has come.
+    pub fn answer(&mut self, ticket: Ticket) -> Option<Answer> {
+        self.answers.remove(&ticket)
+    }
+
+    /// Asks, and takes the answer that comes without anybody else's help.
+    pub fn ask(&mut self, call: Call) -> Answer {
+        let ticket = self.begin(call);
+        self.answer(ticket).expect("no answer yet")
+    }
+
+    /// Lets one commit that was kept back through.
+    pub fn commit(&mut self) {
+        let (ticket, batch) = self.held.pop_front().expect("no commit is waiting");
+        self.store.apply(batch);
+        self.input(Input::Committed(ticket));
+    }
+
+    /// Time passes, and the machine is woken.
+    pub fn wake_after(&mut self, millis: u64) {
+        self.now += millis;
+        self.input(Input::Woken);
+    }
+
+    /// Hands the machine an input and carries out what it wants.
+    pub fn input(&mut self, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let moment = Moment { now: Timestamp::new(self.now), random: [self.next.to_le_bytes()[0]; 16] };
+            self.machine.handle(moment, input);
+            while let Some(output) = self.machine.poll() {
+                inputs.extend(self.carry(output));
+            }
+        }
+    }
+
+    fn carry(&mut self, output: Output) -> Option<Input> {
+        match output {
+            Output::Commit(ticket, batch) => {
+                self.commits += 1;
+                if self.hold_commits {
+                    self.held.push_back((ticket, batch));
+                    return None;
+                }
+                self.store.apply(batch);
+                return Some(Input::Committed(ticket));
+            }
+            Output::Read(ticket, queries) => {
+                let rows = queries.iter().map(|query| self.store.read(query)).collect();
+                return Some(Input::Rows(ticket, rows));
+            }
+            Output::NeedKeys(ticket, needs) => {
+                let wanted = |keys: &&ServerKeys| needs.iter().any(|need| need.server == keys.server);
+                return Some(Input::Keys(ticket, self.keys.iter().filter(wanted).cloned().collect()));
+            }
+            Output::Send(ticket, _, request) => self.sent.push_back((ticket, request)),
+            Output::Ask(ticket, address, call) => self.asked.push_back((ticket, address, call)),
+            Output::Respond(ticket, answer) => {
+                assert!(self.answers.insert(ticket, answer).is_none(), "answered twice");
+            }
+            Output::Notify(notification) => self.told.push(notification),
+            Output::Wake(_) => {}
+            Output::Sign(..) | Output::Broken => panic!("the machine cannot sign"),
+        }
+        None
+    }
+}
