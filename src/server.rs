@@ -17,12 +17,15 @@
 //! 9. Any machine without open tickets may be dropped at any time: what it must not lose is in its store.
 
 pub mod contract;
+pub mod endpoint;
+mod error;
 pub mod host;
 mod identity;
-pub mod keys;
 mod message;
 pub mod paths;
 pub mod room;
+pub mod route;
+pub mod x_matrix;
 
 pub use contract::{Address, Input, Machine, Moment, Output, Query, Ticket};
 pub use identity::{Identity, Signer};
@@ -30,3 +33,4 @@ pub use message::{
     Answer, Call, Delivered, ErrorCode, Failure, KeyNeeds, KnownKey, Notification, Outcome, OwedEvents, PeerCall,
     Request, Response, RoomCall, RoomRead, SendError, ServerKeys, Shelf, Validity,
 };
+pub use route::Routes;
