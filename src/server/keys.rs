@@ -1,46 +1,122 @@
-//! temp
-use super::message::{ServerKeys, Validity};
-use crate::{
-    crypto::PreparedKey,
-    event::{KeyLookup, KeySource, KeyUse, Role},
-    id::{KeyId, ServerName},
-};
-use alloc::collections::BTreeMap;
-/// Temp.
-#[derive(Debug, Default)]
-pub struct KeyRing {
-    keys: BTreeMap<(ServerName, KeyId), (PreparedKey, Validity)>,
+//! Servers' signing keys: documents, what is learned from them, and who may use a key for what (spec, section 6, Keys).
+//!
+//! Requests: only current keys. A hub accepts an LPDU only under a current key and within its time. Anyone checking a PDU accepts any key ever learned, an
+//! old one up to its end. Every key is kept for ever; a key name has its one key for ever, and nothing is looked up for it.
+
+pub mod document;
+pub mod record;
+mod ring;
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+pub use ring::{KeyRing, KeysAt};
+
+use super::message::{KnownKey, ServerKeys, Validity};
+use crate::id::{KeyId, ServerName, Timestamp};
+
+/// The longest time for which a key document counts from when it is fetched.
+pub const MAX_VALIDITY: Duration = Duration::from_secs(7 * 24 * 3_600);
+
+/// The key ID of every key name's one key.
+pub const KEY_NAME_KEY: &str = "ed25519:key";
+
+/// The keys of a key name; `None` for any other name.
+pub fn of_key_name(server: &ServerName) -> Option<ServerKeys> {
+    let key = server.key_in_name()?;
+    let id = KeyId::parse(KEY_NAME_KEY).ok()?;
+    let validity = Validity::CurrentUntil(Timestamp::new(u64::MAX));
+    Some(ServerKeys { server: server.clone(), keys: Vec::from([KnownKey { id, key, validity }]) })
 }
-impl KeyRing {
-    /// Temp.
-    pub fn learn(&mut self, keys: &ServerKeys) {
-        for key in &keys.keys {
-            let at = (keys.server.clone(), key.id.clone());
-            if let Some(known) = self.keys.get_mut(&at).filter(|known| known.0.bytes() == key.key) {
-                known.1 = key.validity;
-                continue;
-            }
-            if let Ok(prepared) = PreparedKey::prepare(&key.key) {
-                self.keys.insert(at, (prepared, key.validity));
-            }
-        }
+
+impl KnownKey {
+    /// Whether a request may be signed with it now.
+    pub fn is_current(&self, now: Timestamp) -> bool {
+        matches!(self.validity, Validity::CurrentUntil(until) if now <= until)
     }
 }
-impl KeySource for KeyRing {
-    fn key(&self, server: &ServerName, key: &KeyId, purpose: KeyUse) -> KeyLookup {
-        match self.keys.get(&(server.clone(), key.clone())) {
-            None => KeyLookup::Unknown,
-            Some((key, Validity::CurrentUntil(until)))
-                if purpose.role == Role::Participant || purpose.origin_server_ts <= *until =>
-            {
-                KeyLookup::Usable(key.clone())
+
+impl ServerKeys {
+    /// A server of which no key is known.
+    pub const fn none(server: ServerName) -> Self {
+        Self { server, keys: Vec::new() }
+    }
+
+    /// Whether some key of that ID is known, current or not.
+    pub fn knows(&self, id: &KeyId) -> bool {
+        self.keys.iter().any(|known| known.id == *id)
+    }
+
+    /// Adds what a document says, and gives back the keys that are new or changed.
+    ///
+    /// Nothing is forgotten, and a key once said to have ended stays ended: an older document, passed on by a notary, brings nothing back to life.
+    pub fn learn(&mut self, fetched: &[KnownKey]) -> Vec<KnownKey> {
+        let mut changed = Vec::new();
+        for key in fetched {
+            match self.keys.iter_mut().find(|known| known.id == key.id && known.key == key.key) {
+                None => {
+                    self.keys.push(key.clone());
+                    changed.push(key.clone());
+                }
+                Some(known) => {
+                    let validity = later(known.validity, key.validity);
+                    if validity != known.validity {
+                        known.validity = validity;
+                        changed.push(known.clone());
+                    }
+                }
             }
-            Some((key, Validity::ExpiredAt(at)))
-                if purpose.role == Role::Participant && purpose.origin_server_ts <= *at =>
-            {
-                KeyLookup::Usable(key.clone())
-            }
-            Some(_) => KeyLookup::NotValid,
         }
+        changed
+    }
+}
+
+/// What holds of a key that was said to hold so before, and so now.
+fn later(before: Validity, now: Validity) -> Validity {
+    match (before, now) {
+        (Validity::ExpiredAt(_), _) => before,
+        (Validity::CurrentUntil(one), Validity::CurrentUntil(other)) => Validity::CurrentUntil(one.max(other)),
+        (Validity::CurrentUntil(_), Validity::ExpiredAt(_)) => now,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KnownKey, ServerKeys, Validity, of_key_name};
+    use crate::id::{KeyId, ServerName, Timestamp};
+
+    fn key(id: &str, byte: u8, validity: Validity) -> KnownKey {
+        KnownKey { id: KeyId::parse(id).unwrap(), key: [byte; 32], validity }
+    }
+
+    #[test]
+    fn keys_are_kept_and_ended_keys_stay_ended() {
+        let (until, ended) =
+            (|millis| Validity::CurrentUntil(Timestamp::new(millis)), |millis| Validity::ExpiredAt(Timestamp::new(millis)));
+        let mut keys = ServerKeys::none(ServerName::parse("a.example").unwrap());
+        let steps = [
+            (key("ed25519:1", 1, until(10)), 1, until(10)),
+            (key("ed25519:1", 1, until(10)), 0, until(10)),
+            (key("ed25519:1", 1, until(5)), 0, until(10)),
+            (key("ed25519:1", 1, until(20)), 1, until(20)),
+            (key("ed25519:1", 1, ended(15)), 1, ended(15)),
+            (key("ed25519:1", 1, until(99)), 0, ended(15)),
+            (key("ed25519:1", 1, ended(3)), 0, ended(15)),
+        ];
+        for (fetched, changes, expected) in steps {
+            assert_eq!(keys.learn(core::slice::from_ref(&fetched)).len(), changes, "{fetched:?}");
+            assert_eq!(keys.keys[0].validity, expected);
+        }
+        assert_eq!(keys.learn(&[key("ed25519:1", 2, until(9)), key("ed25519:2", 3, until(9))]).len(), 2);
+        assert_eq!(keys.keys.len(), 3, "another key under a known ID is kept beside it");
+    }
+
+    #[test]
+    fn a_key_name_has_its_one_key() {
+        let public = crate::crypto::SigningKey::from_seed(&[1; 32]).public();
+        let keys = of_key_name(&ServerName::key_name_of(&public).unwrap()).unwrap();
+        assert_eq!((keys.keys.len(), keys.keys[0].key), (1, public));
+        assert!(keys.keys[0].is_current(Timestamp::new(u64::MAX)));
+        assert_eq!(of_key_name(&ServerName::parse("a.example").unwrap()), None);
     }
 }
