@@ -30,7 +30,7 @@ pub mod x_matrix;
 pub use contract::{Address, Input, Machine, Moment, Output, Query, Ticket};
 pub use identity::{Identity, Signer};
 pub use message::{
-    Answer, Call, Delivered, ErrorCode, Failure, KeyNeeds, KnownKey, Notification, Outcome, OwedEvents, PeerCall,
-    Request, Response, RoomCall, RoomRead, SendError, ServerKeys, Shelf, Validity,
+    AccountCall, Answer, Call, Delivered, ErrorCode, Failure, Keep, KeyNeeds, KnownKey, Notification, Outcome, OwedEvents,
+    OwnCall, PeerCall, PendingInvite, Request, Response, RoomCall, RoomRead, SendError, ServerKeys, Shelf, Validity,
 };
 pub use route::Routes;

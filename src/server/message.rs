@@ -1,9 +1,13 @@
 //! What machines and their host say to each other.
 
+mod account;
+
 use alloc::{boxed::Box, string::String, vec::Vec};
 
+pub use account::{AccountCall, OwnCall, PendingInvite};
+
 use crate::{
-    id::{EventId, KeyId, RoomId, RoomVersionId, ServerName, Timestamp, UserId},
+    id::{DeviceId, EventId, KeyId, RoomId, RoomVersionId, ServerName, Timestamp, UserId},
     json::Document,
     room::membership::Membership,
 };
@@ -107,6 +111,10 @@ pub enum Call {
     Room(RoomCall),
     /// To a peer.
     Peer(PeerCall),
+    /// To a local user.
+    Account(AccountCall),
+    /// To the front: a request that no peer machine serves. Answered by [`Answer::Response`].
+    Front(Box<Request>),
 }
 
 /// What a room is asked.
@@ -205,6 +213,13 @@ pub enum RoomCall {
         /// The server that may become the hub.
         to: ServerName,
     },
+    /// Typing, receipts and ephemeral data of this room, each an EDU as it came. Answered by [`Answer::Done`]; what is not the sender's to say is dropped.
+    Ephemeral {
+        /// The server that sent them, authenticated.
+        origin: ServerName,
+        /// The EDUs.
+        edus: Vec<Document>,
+    },
     /// The log for local users and operators. Answered by [`Answer::Entries`].
     Timeline {
         /// The first position.
@@ -254,6 +269,27 @@ pub enum PeerCall {
     Nudge(RoomId),
     /// This server's keys: known ones, fetched if they do not suffice. Answered by [`Answer::Keys`].
     Keys(KeyNeeds),
+    /// This server's key document, signed by us as notary too. Answered by [`Answer::Response`].
+    Notarise {
+        /// How long the keys should still hold; a document that holds shorter is fetched anew if it can be.
+        minimum_valid_until: Timestamp,
+    },
+    /// An EDU for this peer. Answered by [`Answer::Done`]: a lasting one once it is durable, a fleeting one at once.
+    Edu {
+        /// The EDU, whole.
+        edu: Document,
+        /// Whether it outlives this machine.
+        keep: Keep,
+    },
+}
+
+/// How long what is to be sent is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Until it was taken: messages to devices, device lists.
+    UntilTaken,
+    /// In memory, and only while the peer can be reached: typing, receipts, ephemeral data.
+    Fleeting,
 }
 
 /// Keys that are needed of one server.
@@ -359,6 +395,14 @@ pub enum Answer {
     Created(RoomId),
     /// The event's ID: of the PDU at the hub, of the LPDU elsewhere until its echo comes.
     Accepted(EventId),
+    /// An object that is part of an answer.
+    Object(Document),
+    /// Pending invites.
+    Invites(Vec<PendingInvite>),
+    /// Rooms.
+    Rooms(Vec<RoomId>),
+    /// Messages to a device, each with its number.
+    Messages(Vec<(u64, Document)>),
     /// Log entries: position, event ID and bytes; no bytes for a link or a hole.
     Entries(Vec<(i64, EventId, Option<Vec<u8>>)>),
     /// Refused.
@@ -412,6 +456,49 @@ pub enum Notification {
         room_id: RoomId,
         /// The ID.
         event_id: EventId,
+    },
+    /// A local user is invited to a room that we are not in.
+    Invited {
+        /// The user.
+        user: UserId,
+        /// Where to.
+        room_id: RoomId,
+        /// By whom.
+        sender: UserId,
+    },
+    /// An invite or a knock of a local user has ended without the user's doing.
+    InviteEnded {
+        /// The user.
+        user: UserId,
+        /// Where to.
+        room_id: RoomId,
+        /// By whom.
+        sender: UserId,
+    },
+    /// A local user's devices have messages.
+    ToDevice {
+        /// The user.
+        user: UserId,
+    },
+    /// A remote user's devices changed: objects that each of their keys signed, and IDs of devices that are gone.
+    DevicesChanged {
+        /// The user.
+        user: UserId,
+        /// Device objects, new and changed.
+        changed: Vec<Document>,
+        /// Devices that are gone.
+        removed: Vec<DeviceId>,
+    },
+    /// A local user's device is running out of one-time keys.
+    KeysClaimed {
+        /// The user.
+        user: UserId,
+        /// The device.
+        device: DeviceId,
+        /// The algorithm.
+        algorithm: String,
+        /// How many are left, but for one of last resort.
+        left: u32,
     },
     /// An event of a local user was refused by the hub.
     NotSent {
