@@ -70,7 +70,7 @@ pub use room_version::{
     V12, rules,
 };
 pub use schema::{MAX_DEPTH, MAX_PDU_BYTES, SchemaError, SchemaRule};
-pub use sign_json::{ObjectSignatureError, add_signature, signed_forms, verify_object};
+pub use sign_json::{ObjectSignatureError, add_signature, insert_signature, signed_forms, verify_object};
 pub use verify::{KeyLookup, KeySource, KeyUse, Role, Signatory, VerifyError};
 
 use alloc::{boxed::Box, vec::Vec};

@@ -16,13 +16,18 @@
 //!    earlier life of the same address is not taken for one of this life.
 //! 9. Any machine without open tickets may be dropped at any time: what it must not lose is in its store.
 
+pub mod account;
+pub mod account;
 pub mod contract;
+mod desk;
 pub mod endpoint;
 mod error;
 pub mod host;
 mod identity;
+pub mod keys;
 mod message;
 pub mod paths;
+pub mod peer;
 pub mod room;
 pub mod route;
 pub mod x_matrix;

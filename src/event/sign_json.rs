@@ -83,18 +83,19 @@ pub fn add_signature(
     key: &SigningKey,
 ) -> Result<Document, ObjectSignatureError> {
     let signature = key.sign(&with_signatures(object, None)?);
-    insert_signature(object, signer, key_id, &signature, KeyOrder::Utf16)
+    insert_signature(object, signer, key_id, &signature)
 }
 
-/// The object with this signature in place of any under the same name and key ID.
-pub(super) fn insert_signature(
+/// The object with a signature that was made elsewhere: over the first of [`signed_forms`], or over an event's signing input.
+///
+/// # Errors
+/// [`ObjectSignatureError::NotObject`].
+pub fn insert_signature(
     object: &Document,
     signer: &str,
     key_id: &str,
     signature: &Signature,
-    order: KeyOrder,
 ) -> Result<Document, ObjectSignatureError> {
-    // The order in which these are written does not matter: the text is read into canonical form below.
     let present = object.root().member("signatures");
     let mut text = b"\"signatures\":{".to_vec();
     write_others(&mut text, present, signer);

@@ -480,7 +480,7 @@ pub enum Notification {
         /// The user.
         user: UserId,
     },
-    /// A remote user's devices changed: objects that each of their keys signed, and IDs of devices that are gone.
+    /// A remote user's devices changed, as that user's server says; what signs a device object is for encryption to check.
     DevicesChanged {
         /// The user.
         user: UserId,
