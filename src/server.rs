@@ -17,7 +17,6 @@
 //! 9. Any machine without open tickets may be dropped at any time: what it must not lose is in its store.
 
 pub mod account;
-pub mod account;
 pub mod contract;
 mod desk;
 pub mod endpoint;

@@ -11,7 +11,7 @@ use alloc::{string::String, vec::Vec};
 use super::message::RoomRead;
 use crate::{
     id::{DeviceId, EventId, RoomId, ServerName, Timestamp, UserId},
-    room::Membership,
+    room::membership::Membership,
 };
 
 /// The longest transaction ID that is accepted, in bytes.

@@ -221,6 +221,7 @@ impl RoomMachine {
 
 impl Machine for RoomMachine {
     fn handle(&mut self, moment: Moment, input: Input) {
+        self.context.now = moment.now;
         match input {
             Input::Ask(ticket, Call::Room(call)) => {
                 if reads_only(&call) && !matches!(self.writer, Writer::Closed) && self.context.is_open() {

@@ -37,6 +37,8 @@ pub(super) struct Context {
     /// Servers that may take the room over.
     pub(super) consents: BTreeSet<ServerName>,
     pub(super) keys: KeyRing,
+    /// When the input came that is being dealt with: which keys are current hangs on it.
+    pub(super) now: Timestamp,
     pub(super) last_stamp: Timestamp,
     pub(super) replies: Replies,
     /// Why the room could not be read from its store.
@@ -48,13 +50,14 @@ pub(super) struct Context {
 impl Context {
     pub(super) fn new(identity: Identity, room_id: RoomId) -> Self {
         Self {
+            keys: KeyRing::new(&identity),
+            now: Timestamp::default(),
             identity,
             room_id,
             room: None,
             owed: Owed::default(),
             pending: Pending::default(),
             consents: BTreeSet::new(),
-            keys: KeyRing::default(),
             last_stamp: Timestamp::default(),
             replies: Replies::default(),
             broken: None,
@@ -146,6 +149,8 @@ impl Context {
                 local::send(self, ticket, draft::Wish { sender, kind, state_key, content })
             }
             RoomCall::Member { user, membership, via } => join::work(self, ticket, user, membership, via),
+            // Nothing in this room is passed on but its events.
+            RoomCall::Ephemeral { .. } => settled(alloc::vec![Output::Respond(ticket, Answer::Done)]),
             RoomCall::Consent { to } => consent::work(ticket, to),
             RoomCall::Timeline { from, limit } => read::timeline(ticket, from, limit),
         }

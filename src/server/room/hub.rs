@@ -45,7 +45,7 @@ pub(super) fn receive(
     }
     context.keys.learn(keys);
     let mut candidates = Vec::with_capacity(lpdus.len());
-    for ((seat, id), verdict) in seated.into_iter().zip(UnverifiedLpdu::verify_all(lpdus, &context.keys)) {
+    for ((seat, id), verdict) in seated.into_iter().zip(UnverifiedLpdu::verify_all(lpdus, &context.keys.at(context.now))) {
         match verdict {
             Ok(lpdu) => candidates.push(Candidate::new(Made::Lpdu(lpdu), ReplyTo::Seat(seat))),
             Err(error) => {
@@ -109,7 +109,7 @@ fn single(
         Err((_, failure)) => return refuse(ticket, failure),
     };
     context.keys.learn(keys);
-    match lpdu.verify(&context.keys) {
+    match lpdu.verify(&context.keys.at(context.now)) {
         Ok(lpdu) => Append::of(vec![Candidate::new(Made::Lpdu(lpdu), reply)], Vec::new()),
         Err(error) => refuse(ticket, unverified(error)),
     }

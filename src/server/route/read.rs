@@ -7,7 +7,7 @@ use matchit::Params;
 use super::percent;
 use crate::{
     id::{DeviceId, EventId, RoomId, ServerName, Timestamp, UserId},
-    room::Membership,
+    room::membership::Membership,
     server::{
         endpoint::{Endpoint, MAX_TRANSACTION_ID, ProfileField},
         message::{ErrorCode, Failure, RoomRead},

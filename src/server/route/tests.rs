@@ -5,7 +5,7 @@ use http::Method;
 use super::{PREFIX, Routes, TABLE};
 use crate::{
     id::{DeviceId, EventId, RoomId, ServerName, Timestamp, UserId},
-    room::Membership,
+    room::membership::Membership,
     server::{
         endpoint::{Endpoint, ProfileField},
         message::{ErrorCode, RoomRead},
