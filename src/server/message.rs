@@ -445,10 +445,21 @@ pub enum Notification {
     Fork {
         /// Where.
         room_id: RoomId,
-        /// The event that we had at that place, signed by the hub.
+        /// The event that we had at that place, signed by the hub; empty if only its link was kept.
         first: Vec<u8>,
         /// The other one, signed by the hub.
         second: Vec<u8>,
+    },
+    /// An event whose sender's key was missing when it was appended has been checked since.
+    Rechecked {
+        /// Where.
+        room_id: RoomId,
+        /// Its position in our log.
+        position: i64,
+        /// Its ID.
+        event_id: EventId,
+        /// Whether the sender signed it; else the hub made it up, and it is no longer shown.
+        sender_verified: bool,
     },
     /// The hub serves nothing for this ID.
     Hole {

@@ -5,6 +5,7 @@
 //!
 //! The role is not fixed: each job asks who the hub is when it begins, so that a hub transfer in the log changes the machine's behaviour at that place.
 
+mod accounts;
 mod advance;
 mod append;
 mod candidate;
@@ -23,6 +24,7 @@ mod participant;
 mod pending;
 mod pull;
 mod read;
+mod remote;
 mod reply;
 mod state_answer;
 mod template;
@@ -38,6 +40,7 @@ use alloc::{
 
 use self::{
     context::Context,
+    participant::unproven,
     work::{Change, Progress, Resume, Work},
 };
 use super::{
@@ -213,8 +216,11 @@ impl RoomMachine {
         for ticket in due {
             self.resume(moment, ticket, Resume::TimedOut);
         }
-        if self.context.next_due().is_some_and(|at| at <= moment.now) {
+        if self.context.pending.next_due().is_some_and(|at| at <= moment.now) {
             self.jobs.push_back(Job::Work(pending::sweep()));
+        }
+        if self.context.unproven.next_due().is_some_and(|at| at <= moment.now) {
+            self.step(moment, unproven::recheck(), false, Resume::Start);
         }
     }
 }

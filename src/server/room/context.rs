@@ -5,7 +5,7 @@ use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
 use super::{
     consent, create, draft, hub, join, local,
     owed::Owed,
-    participant,
+    participant::{self, unproven::Unproven},
     pending::Pending,
     pull, read,
     reply::Replies,
@@ -39,6 +39,10 @@ pub(super) struct Context {
     pub(super) keys: KeyRing,
     /// When the input came that is being dealt with: which keys are current hangs on it.
     pub(super) now: Timestamp,
+    /// Events whose sender's key is still to be found.
+    pub(super) unproven: Unproven,
+    /// Since when the hub has not answered about a gap.
+    pub(super) hub_silent_since: Option<Timestamp>,
     pub(super) last_stamp: Timestamp,
     pub(super) replies: Replies,
     /// Why the room could not be read from its store.
@@ -58,6 +62,8 @@ impl Context {
             owed: Owed::default(),
             pending: Pending::default(),
             consents: BTreeSet::new(),
+            unproven: Unproven::default(),
+            hub_silent_since: None,
             last_stamp: Timestamp::default(),
             replies: Replies::default(),
             broken: None,
@@ -119,7 +125,7 @@ impl Context {
 
     /// When something of ours will have waited too long.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        self.pending.next_due()
+        self.pending.next_due().into_iter().chain(self.unproven.next_due()).min()
     }
 
     /// What a call has us do.

@@ -6,6 +6,7 @@ use super::{
     consent,
     context::Context,
     owed::Owed,
+    participant::unproven::{self, Unproven},
     pending::Pending,
     work::{Progress, Resume, Work},
 };
@@ -36,13 +37,14 @@ impl Work for Open {
                 Query::all(Table::Owed),
                 Query::all(Table::Pending),
                 consent::query(),
+                unproven::query(),
             ]),
         }
     }
 }
 
 fn read(context: &mut Context, tables: &[Vec<Row>]) -> Result<(), DecodeError> {
-    let [head, state, owed, pending, consents] = tables else {
+    let [head, state, owed, pending, consents, unproven] = tables else {
         return Err(DecodeError("the store did not answer every query"));
     };
     if let [head] = head.as_slice() {
@@ -51,5 +53,6 @@ fn read(context: &mut Context, tables: &[Vec<Row>]) -> Result<(), DecodeError> {
     context.owed = Owed::open(owed)?;
     context.pending = Pending::open(pending)?;
     context.consents = consent::open(consents)?;
+    context.unproven = Unproven::open(unproven)?;
     Ok(())
 }

@@ -1,14 +1,267 @@
-//! temp
+//! The participant's part: take the hub's events, check all of them, keep its order (spec, sections 3 and 4).
+//!
+//! A transaction is checked whole (schema, signatures, hashes), then everything that its events name is looked up, gaps are filled from the hub, and only
+//! then the events are appended, in one step and one commit. While it waits, whatever else would change the room waits behind it.
+
+pub(super) mod apply;
+mod heal;
+mod lookup;
+mod outside;
+pub(super) mod unproven;
+pub(super) mod verify;
+
+use alloc::{boxed::Box, collections::VecDeque, string::String, vec, vec::Vec};
+
+use self::{
+    apply::Apply,
+    heal::{Heal, Step},
+    lookup::Lookup,
+};
 use super::{
-    context::{Context, not_found, refuse},
-    work::Work,
+    context::{Context, settled},
+    hub::{denied_by_acl, wrong_server},
+    remote::KEY_TIME,
+    work::{Progress, Resume, Work},
 };
 use crate::{
-    id::ServerName,
+    event::{RoomVersionRules, SchemaError, UnverifiedLpdu, UnverifiedPdu, VerifiedPdu, received_id},
+    id::{EventId, ServerName},
     json::Document,
-    server::{contract::Ticket, message::ServerKeys},
+    room::{Create, HubTransfer},
+    server::{
+        contract::{Moment, Output, Ticket},
+        message::{Answer, ErrorCode, Failure, Outcome, ServerKeys},
+    },
 };
-use alloc::{boxed::Box, vec::Vec};
-pub(super) fn receive(_: &Context, ticket: Ticket, _: ServerName, _: &ServerKeys, _: Vec<Document>) -> Box<dyn Work> {
-    refuse(ticket, not_found())
+
+/// Takes the events of a transaction.
+pub(super) fn receive(
+    context: &mut Context,
+    ticket: Ticket,
+    origin: ServerName,
+    keys: &ServerKeys,
+    events: Vec<Document>,
+) -> Box<dyn Work> {
+    let Some(rules) = context.room.as_ref().filter(|_| context.are_in_room()).map(|room| room.rules()) else {
+        return outside::receive(context, ticket, origin, keys.clone(), events);
+    };
+    let refusal = refusal(context, &origin);
+    let mut outcomes = Vec::with_capacity(events.len());
+    let mut pdus = Vec::with_capacity(events.len());
+    for event in events {
+        let outcome = match (UnverifiedPdu::parse(event.clone(), rules), &refusal) {
+            (Ok(pdu), refusal) => {
+                let outcome = Outcome { id: Some(pdu.event_id()), failure: refusal.clone() };
+                pdus.extend(refusal.is_none().then_some((outcomes.len(), pdu)));
+                outcome
+            }
+            (Err(error), _) => {
+                let id = received_id(&event, rules);
+                Outcome { id, failure: Some(no_pdu(context, error, event, rules)) }
+            }
+        };
+        outcomes.push(outcome);
+    }
+    if pdus.is_empty() {
+        return settled(vec![Output::Respond(ticket, Answer::Outcomes(outcomes))]);
+    }
+    context.keys.learn(keys);
+    let (queue, heal, lookup) = (VecDeque::new(), None, Lookup::default());
+    Box::new(Receive { ticket, origin, outcomes, pdus, queue, lookup, heal, stage: Stage::Fresh })
+}
+
+/// Why nothing is taken from `origin`, if so. In a room whose hub may move, one that we do not know of yet may be the hub by now: its events decide.
+fn refusal(context: &Context, origin: &ServerName) -> Option<Failure> {
+    if context.hub() == Some(origin) {
+        return None;
+    }
+    if !context.admits(origin) {
+        return Some(denied_by_acl());
+    }
+    let create = context.room.as_ref().and_then(|room| room.state.create());
+    if create.map(Create::hub_transfer) == Some(HubTransfer::On) && context.is_in_room(origin) {
+        return None;
+    }
+    let mut failure = Failure::new(403, ErrorCode::Forbidden, "events of this room are taken from its hub only");
+    failure.hub_server = context.hub().cloned();
+    Some(failure)
+}
+
+/// What is wrong with what is no PDU. An LPDU has come to the wrong server.
+fn no_pdu(context: &Context, error: SchemaError, event: Document, rules: &'static RoomVersionRules) -> Failure {
+    match UnverifiedLpdu::parse(event, rules) {
+        Ok(_) => wrong_server(context),
+        Err(_) => Failure::new(400, ErrorCode::BadJson, alloc::format!("schema: {error}")),
+    }
+}
+
+/// What is to be appended.
+enum Item {
+    /// An event, and which of the transaction it is; none for one that fills a gap.
+    Pdu(Box<VerifiedPdu>, Option<usize>),
+    /// Something that the hub does not serve.
+    Hole(EventId),
+}
+
+struct Receive {
+    ticket: Ticket,
+    origin: ServerName,
+    outcomes: Vec<Outcome>,
+    /// Well-formed events and which of the transaction they are.
+    pdus: Vec<(usize, UnverifiedPdu)>,
+    /// Verified events in the order in which they are appended.
+    queue: VecDeque<Item>,
+    lookup: Lookup,
+    /// The gap that is being filled, and before which item of the queue.
+    heal: Option<(usize, Heal)>,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy)]
+enum Stage {
+    Fresh,
+    /// Asked for keys.
+    Keys,
+    /// Asked where the events stand that these name.
+    Places,
+    /// Asked for entries of the log.
+    Entries,
+    /// Filling a gap.
+    Heal,
+}
+
+impl Work for Receive {
+    fn step(&mut self, context: &mut Context, moment: Moment, resume: Resume) -> Progress {
+        match (self.stage, resume) {
+            (Stage::Fresh, _) => {
+                let hub = context.hub().unwrap_or(&self.origin);
+                let needs = verify::missing_keys(&context.keys, self.pdus.iter().map(|(_, pdu)| pdu), hub);
+                if needs.is_empty() {
+                    return self.verify(context, moment);
+                }
+                self.stage = Stage::Keys;
+                Progress::NeedKeys(needs, moment.now.saturating_add(KEY_TIME))
+            }
+            (Stage::Keys, resume) => {
+                verify::learn(context, resume);
+                self.verify(context, moment)
+            }
+            (Stage::Places, Resume::Rows(rows)) => {
+                self.lookup.read_places(&rows);
+                self.entries(context, moment)
+            }
+            (Stage::Entries, Resume::Rows(rows)) => {
+                self.lookup.read_entries(&rows, context);
+                self.gaps(context, moment)
+            }
+            (Stage::Heal, resume) => self.heal(context, moment, resume),
+            // Rows always come; without them nothing is known.
+            (Stage::Places | Stage::Entries, _) => Progress::Stuck,
+        }
+    }
+}
+
+impl Receive {
+    fn verify(&mut self, context: &mut Context, moment: Moment) -> Progress {
+        let (seats, pdus): (Vec<usize>, Vec<UnverifiedPdu>) = core::mem::take(&mut self.pdus).into_iter().unzip();
+        for (seat, verdict) in seats.into_iter().zip(UnverifiedPdu::verify_all(pdus, &context.keys.at(moment.now))) {
+            match verdict {
+                Ok(pdu) => self.queue.push_back(Item::Pdu(Box::new(pdu), Some(seat))),
+                Err(error) => {
+                    let error = alloc::format!("signatures: {error}");
+                    self.fail(seat, Failure::new(403, ErrorCode::Forbidden, error));
+                }
+            }
+        }
+        self.places(context, moment)
+    }
+
+    /// Asks where everything stands that the queue names.
+    fn places(&mut self, context: &mut Context, moment: Moment) -> Progress {
+        let queries = self.lookup.places(&self.queue, context);
+        if queries.is_empty() {
+            return self.entries(context, moment);
+        }
+        self.stage = Stage::Places;
+        Progress::Read(queries)
+    }
+
+    /// Asks for the entries of the log that decide about the queue.
+    fn entries(&mut self, context: &mut Context, moment: Moment) -> Progress {
+        let queries = self.lookup.entries(&self.queue, context);
+        if queries.is_empty() {
+            return self.gaps(context, moment);
+        }
+        self.stage = Stage::Entries;
+        Progress::Read(queries)
+    }
+
+    /// Fills the first gap before an event of the queue; without one all is appended.
+    fn gaps(&mut self, context: &mut Context, moment: Moment) -> Progress {
+        match self.lookup.first_gap(&self.queue) {
+            None => self.append(context, moment, None),
+            Some((index, missing)) => {
+                let heal = Heal::new(context, &self.origin, missing);
+                self.stage = Stage::Heal;
+                let progress = heal.ask(context, moment);
+                self.heal = Some((index, heal));
+                progress
+            }
+        }
+    }
+
+    fn heal(&mut self, context: &mut Context, moment: Moment, resume: Resume) -> Progress {
+        let Some((index, mut heal)) = self.heal.take() else { return Progress::Stuck };
+        match heal.step(context, &mut self.lookup, moment, resume) {
+            Step::Wait(progress) => {
+                self.heal = Some((index, heal));
+                progress
+            }
+            Step::Filled(items) => {
+                let held = self.queue.split_off(index.min(self.queue.len()));
+                self.queue.extend(items.into_iter().chain(held));
+                self.places(context, moment)
+            }
+            // What came before the gap is kept; the hub sends the rest again.
+            Step::Silent(failure) => {
+                self.queue.truncate(index);
+                self.append(context, moment, Some(failure))
+            }
+        }
+    }
+
+    /// Appends the queue and answers, by a refusal of the whole if there is one.
+    fn append(&mut self, context: &mut Context, moment: Moment, refusal: Option<Failure>) -> Progress {
+        let mut apply = Apply::new(context, &mut self.lookup, &self.queue, moment);
+        let mut failures = Vec::new();
+        for item in core::mem::take(&mut self.queue) {
+            match item {
+                Item::Hole(event_id) => apply.hole(event_id),
+                Item::Pdu(pdu, seat) => {
+                    let verdict = apply.pdu(*pdu, seat.is_none());
+                    failures.extend(seat.zip(verdict.err()));
+                }
+            }
+        }
+        let mut change = apply.finish();
+        failures.into_iter().for_each(|(seat, failure)| self.fail(seat, failure));
+        let answer = match refusal {
+            Some(failure) => Answer::Refused(failure),
+            None => Answer::Outcomes(core::mem::take(&mut self.outcomes)),
+        };
+        change.then.push(Output::Respond(self.ticket, answer));
+        Progress::Commit(change)
+    }
+
+    fn fail(&mut self, seat: usize, failure: Failure) {
+        if let Some(outcome) = self.outcomes.get_mut(seat) {
+            outcome.failure = Some(failure);
+        }
+    }
+}
+
+/// How a refused event is answered: which rung, and what it broke.
+fn refused(rung: &str, reason: &str) -> Failure {
+    let error: String = alloc::format!("{rung}: {reason}");
+    Failure::new(403, ErrorCode::Forbidden, error)
 }

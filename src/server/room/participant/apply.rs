@@ -1,0 +1,250 @@
+//! Appending what the hub ordered: each event is authorised by the state that those before it left (spec, section 4, steps 4 and 5).
+
+use alloc::{
+    collections::{BTreeMap, VecDeque},
+    vec::Vec,
+};
+
+use super::{
+    Item,
+    lookup::{Lookup, names_its_own},
+    refused, unproven,
+};
+use crate::{
+    event::{Event, Sender, VerifiedPdu},
+    id::{EventId, ServerName, UserId},
+    room::{
+        authorize::{self, Before, Denial, Denied},
+        head::Head,
+        kind,
+        log::{LogEntry, LogEvent, position_key},
+        membership::Membership,
+        redaction::{self, Effect},
+    },
+    server::{
+        contract::{Moment, Output},
+        message::{ErrorCode, Failure, Notification},
+        room::{accounts, advance::advance, context::Context, known::read_event, work::Change},
+    },
+    store::Table,
+};
+
+/// The row in [`Table::Meta`] that is there when the log has a hole: the last one's position.
+pub(in crate::server::room) const GAP_ROW: &[u8] = b"gap";
+
+/// A queue on its way into the log.
+pub(super) struct Apply<'a> {
+    context: &'a mut Context,
+    lookup: &'a mut Lookup,
+    moment: Moment,
+    change: Change,
+    /// The queue names its own events, so these are kept at hand.
+    names_its_own: bool,
+    /// Local users whose membership changed.
+    members: BTreeMap<UserId, Membership>,
+}
+
+impl<'a> Apply<'a> {
+    pub(super) fn new(
+        context: &'a mut Context,
+        lookup: &'a mut Lookup,
+        queue: &VecDeque<Item>,
+        moment: Moment,
+    ) -> Self {
+        let head = context.room.as_ref().and_then(|room| room.head).map(|head| head.event_id);
+        let names_its_own = names_its_own(queue, head);
+        Self { context, lookup, moment, change: Change::default(), names_its_own, members: BTreeMap::new() }
+    }
+
+    /// The change, whole.
+    pub(super) fn finish(mut self) -> Change {
+        if !self.change.batch.is_empty() {
+            self.context.seal(&mut self.change.batch);
+        }
+        for (user, membership) in self.members {
+            self.change.follow.push(accounts::membership(self.context, user, membership));
+        }
+        self.change
+    }
+
+    /// One event: appended, or kept as a link, or dropped. One that fills a gap leaves at least a hole.
+    ///
+    /// # Errors
+    /// Why it is not part of the room.
+    pub(super) fn pdu(&mut self, pdu: VerifiedPdu, fills_gap: bool) -> Result<(), Failure> {
+        if self.lookup.place_of(&pdu.event_id()).is_some() {
+            return Ok(());
+        }
+        let Some(room) = &self.context.room else { return Err(super::super::context::not_found()) };
+        let known = &self.lookup.known;
+        let redacts = match redaction::effect(pdu.event(), &room.state, known) {
+            Effect::Redacts(target) => Some(target),
+            Effect::Nothing(_) => None,
+        };
+        match authorize::pdu(pdu, Before { state: &room.state, known }) {
+            Ok(authorized) => {
+                let pdu = authorized.into_verified();
+                self.link_up(pdu.event());
+                let twice = pdu.lpdu_id().and_then(|id| self.lookup.event_of_lpdu(&id));
+                if let Some(first) = twice {
+                    let reason = alloc::format!("its LPDU stands in the log already, as {first}");
+                    self.reject(&pdu, &reason);
+                    return Err(refused("chain", &reason));
+                }
+                self.append(pdu, redacts);
+                Ok(())
+            }
+            Err(Denied { event, reason: reason @ Denial::Rule(_) }) => {
+                self.link_up(event.event());
+                self.reject(&event, &alloc::format!("{reason}"));
+                Err(refused("rules", &alloc::format!("{reason}")))
+            }
+            Err(Denied { event, reason }) => Err(self.not_the_hubs(&event, &reason, fills_gap)),
+        }
+    }
+
+    /// Something that the hub names and does not serve.
+    pub(super) fn hole(&mut self, event_id: EventId) {
+        if self.lookup.place_of(&event_id).is_some() {
+            return;
+        }
+        let Some(position) = self.place(&LogEntry::Hole { event_id: Some(event_id) }, event_id) else { return };
+        self.change.batch.put(Table::Meta, GAP_ROW, position_key(position));
+        self.lookup.stands(event_id, position, None);
+        self.notify(Notification::Hole { room_id: self.context.room_id.clone(), event_id });
+    }
+
+    /// Sees to what an event follows: what is unknown becomes a hole, what is not the head is a fork.
+    fn link_up(&mut self, event: &Event) {
+        for prev in event.prev_events() {
+            self.hole(*prev);
+        }
+        let head = self.context.room.as_ref().and_then(|room| room.head).map(|head| head.event_id);
+        match event.prev_events() {
+            [prev] if Some(*prev) == head => {}
+            [] => {}
+            several => {
+                let first = self.successor(several, None).unwrap_or_default();
+                self.report_fork(first, event);
+            }
+        }
+    }
+
+    /// The event in our log that follows one of these too, and came through `hub` if one is given.
+    fn successor(&self, prev_events: &[EventId], hub: Option<&ServerName>) -> Option<Vec<u8>> {
+        let rules = self.context.room.as_ref()?.rules();
+        prev_events.iter().find_map(|prev| {
+            let position = self.lookup.place_of(prev)?.saturating_add(1);
+            let LogEntry::Event(stored) = self.lookup.entry_at(position)? else { return None };
+            let event = read_event(&stored.bytes, rules)?;
+            let is_next = event.prev_events().contains(prev) && hub.is_none_or(|hub| through(&event) == *hub);
+            is_next.then(|| stored.bytes.clone())
+        })
+    }
+
+    fn report_fork(&mut self, first: Vec<u8>, event: &Event) {
+        let (room_id, second) = (self.context.room_id.clone(), event.bytes().to_vec());
+        self.notify(Notification::Fork { room_id, first, second });
+    }
+
+    /// Drops an event that does not come through the hub at its place. One of a former hub beside what it ordered before is proof of a fork.
+    fn not_the_hubs(&mut self, pdu: &VerifiedPdu, reason: &Denial, fills_gap: bool) -> Failure {
+        let event = pdu.event();
+        if let Some(first) = self.successor(event.prev_events(), Some(&through(event))) {
+            self.report_fork(first, event);
+        }
+        if fills_gap {
+            self.hole(pdu.event_id());
+        }
+        let mut failure = Failure::new(403, ErrorCode::Forbidden, alloc::format!("hub: {reason}"));
+        failure.hub_server = self.context.hub().cloned();
+        failure
+    }
+
+    /// Keeps the link of an event that is not part of the room, and says so.
+    fn reject(&mut self, pdu: &VerifiedPdu, reason: &str) {
+        let event_id = pdu.event_id();
+        let entry = LogEntry::Link { event_id, prev_events: pdu.event().prev_events().to_vec() };
+        let Some(position) = self.place(&entry, event_id) else { return };
+        self.lookup.stands(event_id, position, None);
+        let room_id = self.context.room_id.clone();
+        self.notify(Notification::Rejected { room_id, event_id, error: reason.into() });
+    }
+
+    fn append(&mut self, pdu: VerifiedPdu, redacts: Option<EventId>) {
+        let (event_id, lpdu_id) = (pdu.event_id(), pdu.lpdu_id());
+        let (sender, integrity) = (pdu.sender_check(), pdu.integrity());
+        let event = pdu.into_event();
+        let hub_before = self.context.hub().cloned();
+        let Some(room) = &mut self.context.room else { return };
+        let batch = &mut self.change.batch;
+        let position = advance(room, &event, event_id, batch);
+        let stored = LogEvent { event_id, sender, integrity, soft_failed: false, bytes: event.bytes().to_vec() };
+        let entry = LogEntry::Event(stored);
+        entry.put(position, batch);
+        if let Some(lpdu_id) = lpdu_id {
+            batch.put(Table::Lpdus, *lpdu_id.as_bytes(), *event_id.as_bytes());
+            self.context.pending.remove(lpdu_id, batch);
+        }
+        if sender == Sender::KeyMissing {
+            self.context.unproven.add(position, self.moment.now, batch);
+        }
+        if self.context.hub() != hub_before.as_ref() {
+            self.context.hub_moved(position, batch);
+        }
+        self.lookup.stands(event_id, position, lpdu_id);
+        if self.names_its_own {
+            self.lookup.known.insert(event_id, event.clone(), position);
+            if let LogEntry::Event(stored) = &entry {
+                self.lookup.known.stand(stored.clone());
+            }
+            self.lookup.wrote(position, entry);
+        }
+        if let Some(target) = redacts {
+            self.context.redact(&mut self.lookup.known, target, &mut self.change.batch);
+        }
+        self.note_member(&event);
+        let appended = Notification::Appended {
+            room_id: self.context.room_id.clone(),
+            position,
+            event_id,
+            lpdu_id,
+            event: event.bytes().to_vec(),
+            sender_verified: sender == Sender::Verified,
+            intact: integrity == crate::event::Integrity::Intact,
+        };
+        self.notify(appended);
+    }
+
+    fn note_member(&mut self, event: &Event) {
+        if event.kind() != kind::MEMBER {
+            return;
+        }
+        let target = event.state_key().and_then(|key| UserId::parse(key).ok());
+        if let Some(user) = target.filter(|user| user.server() == self.context.identity.name().as_str()) {
+            let membership = Membership::from_content(event.content()).unwrap_or_default();
+            self.members.insert(user, membership);
+        }
+    }
+
+    /// Puts an entry that changes nothing behind the head.
+    fn place(&mut self, entry: &LogEntry, event_id: EventId) -> Option<i64> {
+        let room = self.context.room.as_mut()?;
+        let position = room.next_position();
+        room.head = Some(Head { position, event_id });
+        entry.put(position, &mut self.change.batch);
+        if self.names_its_own {
+            self.lookup.wrote(position, entry.clone());
+        }
+        Some(position)
+    }
+
+    fn notify(&mut self, notification: Notification) {
+        self.change.then.push(Output::Notify(notification));
+    }
+}
+
+/// The server that an event came through: its hub.
+fn through(event: &Event) -> ServerName {
+    event.hub_server().cloned().unwrap_or_else(|| event.sender().server_name())
+}

@@ -1,0 +1,248 @@
+//! Filling a gap: events that the hub's events follow and that we do not have are asked of the hub, back to known ones (spec, section 4).
+
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    vec::Vec,
+};
+use core::time::Duration;
+
+use super::{Item, lookup::Lookup, verify};
+use crate::{
+    event::{UnverifiedPdu, VerifiedPdu},
+    id::{EventId, ServerName},
+    room::log::FIRST_PLACE,
+    server::{
+        contract::Moment,
+        message::Failure,
+        paths::PFX,
+        room::{
+            context::Context,
+            remote::{self, KEY_TIME, Reply, elements, fetch},
+            work::{Progress, Resume},
+        },
+        route::percent,
+    },
+};
+
+/// How long one answer may take.
+const ANSWER_TIME: Duration = Duration::from_secs(20);
+
+/// How long a hub may stay silent about a gap before what it sends is taken without.
+const SILENCE: Duration = Duration::from_secs(3_600);
+
+/// The events asked for at once (spec, section 6).
+const AT_ONCE: usize = 100;
+
+/// The largest answer that is read, in bytes.
+const MAX_ANSWER: usize = 1 << 25;
+
+/// The most events that one gap may have. What is further back stays a hole.
+const MAX_GAP: usize = 10_000;
+
+/// A gap that is being filled.
+pub(super) struct Heal {
+    /// What the event after the gap follows.
+    gap: EventId,
+    /// Whom to ask, in turn: the hub that we know, then the server that sent the event.
+    sources: Vec<ServerName>,
+    source: usize,
+    /// What is still to be asked for; the first of it is asked for now.
+    wanted: VecDeque<EventId>,
+    /// What fills the gap.
+    found: BTreeMap<EventId, VerifiedPdu>,
+    /// What nobody serves.
+    holes: BTreeSet<EventId>,
+    /// The gap reaches below our log: what forks off there has no place in it.
+    is_below: bool,
+    stage: Stage,
+}
+
+enum Stage {
+    Asked,
+    /// Asked for the keys of an answer's events.
+    Keys(Vec<UnverifiedPdu>),
+    /// Asked where an answer's events stand, and those that they follow.
+    Places(BTreeMap<EventId, VerifiedPdu>),
+}
+
+/// What came of a step.
+pub(super) enum Step {
+    /// More is needed.
+    Wait(Progress),
+    /// What fills the gap, oldest first.
+    Filled(Vec<Item>),
+    /// The hub says nothing for now.
+    Silent(Failure),
+}
+
+impl Heal {
+    /// Fills the gap that ends with `gap`.
+    pub(super) fn new(context: &Context, origin: &ServerName, gap: EventId) -> Self {
+        let mut sources: Vec<ServerName> = context.hub().into_iter().cloned().collect();
+        if !sources.contains(origin) {
+            sources.push(origin.clone());
+        }
+        Self {
+            gap,
+            sources,
+            source: 0,
+            wanted: VecDeque::from([gap]),
+            found: BTreeMap::new(),
+            holes: BTreeSet::new(),
+            is_below: false,
+            stage: Stage::Asked,
+        }
+    }
+
+    /// Asks for what is wanted first.
+    pub(super) fn ask(&self, context: &Context, moment: Moment) -> Progress {
+        let (Some(source), Some(event_id)) = (self.sources.get(self.source), self.wanted.front()) else {
+            return Progress::Stuck;
+        };
+        let room_id = percent::encode(context.room_id.as_str());
+        let until = percent::encode(&alloc::format!("{event_id}"));
+        let target = alloc::format!("{PFX}/backfill/{room_id}?v={until}&limit={AT_ONCE}");
+        fetch(source, http::Method::GET, target, None, moment.now.saturating_add(ANSWER_TIME))
+    }
+
+    /// Goes on with what came.
+    pub(super) fn step(&mut self, context: &mut Context, lookup: &mut Lookup, moment: Moment, resume: Resume) -> Step {
+        match (core::mem::replace(&mut self.stage, Stage::Asked), resume) {
+            (Stage::Asked, resume) => self.answered(context, lookup, moment, resume),
+            (Stage::Keys(pdus), resume) => {
+                verify::learn(context, resume);
+                self.verified(context, lookup, moment, pdus)
+            }
+            (Stage::Places(answer), Resume::Rows(rows)) => {
+                lookup.read_places(&rows);
+                self.take(context, lookup, moment, answer)
+            }
+            (Stage::Places(_), _) => Step::Wait(Progress::Stuck),
+        }
+    }
+
+    fn answered(&mut self, context: &mut Context, lookup: &mut Lookup, moment: Moment, resume: Resume) -> Step {
+        let Some(source) = self.sources.get(self.source) else { return Step::Wait(Progress::Stuck) };
+        let body = match remote::reply(resume, source, MAX_ANSWER) {
+            Reply::Body(body) => {
+                context.hub_silent_since = None;
+                Some(body)
+            }
+            Reply::Refused(_) => {
+                context.hub_silent_since = None;
+                None
+            }
+            Reply::Silent(failure) => {
+                let since = *context.hub_silent_since.get_or_insert(moment.now);
+                if moment.now.saturating_since(since) < SILENCE {
+                    return Step::Silent(failure);
+                }
+                None
+            }
+        };
+        let Some(room) = &context.room else { return Step::Wait(Progress::Stuck) };
+        let pdus: Vec<UnverifiedPdu> = body
+            .iter()
+            .flat_map(|body| elements(body, "pdus"))
+            .take(AT_ONCE)
+            .filter_map(|event| UnverifiedPdu::parse_answer(event.to_document(), room.rules()).ok())
+            .collect();
+        let hub = context.hub().unwrap_or(source);
+        let needs = verify::missing_keys(&context.keys, pdus.iter(), hub);
+        if needs.is_empty() {
+            return self.verified(context, lookup, moment, pdus);
+        }
+        self.stage = Stage::Keys(pdus);
+        Step::Wait(Progress::NeedKeys(needs, moment.now.saturating_add(KEY_TIME)))
+    }
+
+    /// Keeps of an answer what leads back from what is wanted, and asks where it meets what we have.
+    fn verified(
+        &mut self,
+        context: &mut Context,
+        lookup: &mut Lookup,
+        moment: Moment,
+        pdus: Vec<UnverifiedPdu>,
+    ) -> Step {
+        let verdicts = UnverifiedPdu::verify_all(pdus, &context.keys.at(moment.now));
+        let answer: BTreeMap<EventId, VerifiedPdu> =
+            verdicts.into_iter().flatten().map(|pdu| (pdu.event_id(), pdu)).collect();
+        let follows = answer.values().flat_map(|pdu| pdu.event().prev_events().iter().copied());
+        let queries = lookup.places_of(answer.keys().copied().chain(follows));
+        if queries.is_empty() {
+            return self.take(context, lookup, moment, answer);
+        }
+        self.stage = Stage::Places(answer);
+        Step::Wait(Progress::Read(queries))
+    }
+
+    fn take(
+        &mut self,
+        context: &Context,
+        lookup: &Lookup,
+        moment: Moment,
+        mut answer: BTreeMap<EventId, VerifiedPdu>,
+    ) -> Step {
+        let Some(first) = self.wanted.front().copied() else { return Step::Wait(Progress::Stuck) };
+        if !answer.contains_key(&first) {
+            if self.source.saturating_add(1) < self.sources.len() {
+                self.source = self.source.saturating_add(1);
+                return Step::Wait(self.ask(context, moment));
+            }
+            self.holes.insert(first);
+        }
+        self.source = 0;
+        self.wanted.pop_front();
+        let mut reached = VecDeque::from([first]);
+        while let Some(id) = reached.pop_front() {
+            let Some(pdu) = answer.remove(&id) else { continue };
+            for prev in pdu.event().prev_events() {
+                match lookup.place_of(prev) {
+                    Some(position) => self.is_below |= position < FIRST_PLACE,
+                    None if answer.contains_key(prev) => reached.push_back(*prev),
+                    None if self.found.contains_key(prev) || self.holes.contains(prev) => {}
+                    None if self.wanted.contains(prev) || reached.contains(prev) => {}
+                    None => self.wanted.push_back(*prev),
+                }
+            }
+            self.found.insert(pdu.event_id(), pdu);
+        }
+        if self.is_below {
+            self.found.clear();
+            return Step::Filled(Vec::from([Item::Hole(self.gap)]));
+        }
+        if self.found.len() >= MAX_GAP {
+            self.holes.extend(self.wanted.drain(..));
+        }
+        match self.wanted.is_empty() {
+            false => Step::Wait(self.ask(context, moment)),
+            true => Step::Filled(self.in_order()),
+        }
+    }
+
+    /// What was found, each event behind those that it follows.
+    fn in_order(&mut self) -> Vec<Item> {
+        let mut items = Vec::with_capacity(self.found.len());
+        let mut done = BTreeSet::new();
+        let mut stack = Vec::from([self.gap]);
+        while let Some(id) = stack.last().copied() {
+            let before = self.found.get(&id).map(|pdu| pdu.event().prev_events()).unwrap_or_default();
+            let before = before.iter().find(|prev| {
+                !done.contains(*prev) && (self.found.contains_key(*prev) || self.holes.contains(*prev))
+            });
+            if let Some(before) = before {
+                stack.push(*before);
+                continue;
+            }
+            stack.pop();
+            if done.insert(id) {
+                match self.found.remove(&id) {
+                    Some(pdu) => items.push(Item::Pdu(Box::new(pdu), None)),
+                    None => items.push(Item::Hole(id)),
+                }
+            }
+        }
+        items
+    }
+}

@@ -1,0 +1,43 @@
+//! Keys for what is to be verified.
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
+
+use crate::{
+    event::UnverifiedPdu,
+    id::{KeyId, ServerName},
+    server::{
+        keys::KeyRing,
+        message::KeyNeeds,
+        room::{context::Context, work::Resume},
+    },
+};
+
+/// The keys that these events bear signatures of and of which we know none. The notary is the hub (spec, section 6, Keys).
+pub(in crate::server::room) fn missing_keys<'p>(
+    ring: &KeyRing,
+    pdus: impl Iterator<Item = &'p UnverifiedPdu>,
+    hub: &ServerName,
+) -> Vec<KeyNeeds> {
+    let mut missing: BTreeMap<ServerName, BTreeSet<KeyId>> = BTreeMap::new();
+    for need in pdus.flat_map(UnverifiedPdu::required_keys) {
+        // One right signature suffices, so one known key does.
+        if !need.key_ids.is_empty() && !need.key_ids.iter().any(|id| ring.knows(&need.server, id)) {
+            missing.entry(need.server).or_default().extend(need.key_ids);
+        }
+    }
+    let needs = missing.into_iter().map(|(server, key_ids)| {
+        let notary = (server != *hub).then(|| hub.clone());
+        KeyNeeds { server, key_ids: key_ids.into_iter().collect(), notary }
+    });
+    needs.collect()
+}
+
+/// Takes in the keys that came; in time or not, verification goes on with what there is.
+pub(in crate::server::room) fn learn(context: &mut Context, resume: Resume) {
+    if let Resume::Keys(keys) = resume {
+        keys.iter().for_each(|keys| context.keys.learn(keys));
+    }
+}
