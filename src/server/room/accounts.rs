@@ -8,7 +8,7 @@ use super::{
     work::{Progress, Resume, Work},
 };
 use crate::{
-    id::UserId,
+    id::{ServerName, UserId},
     room::membership::Membership,
     server::{
         contract::{Address, Moment},
@@ -17,8 +17,13 @@ use crate::{
 };
 
 /// Tells a local user's account that its membership changed. Begins once the change is durable.
-pub(super) fn membership(context: &Context, user: UserId, membership: Membership) -> Box<dyn Work> {
-    let (room_id, hub) = (context.room_id.clone(), context.hub().cloned());
+pub(super) fn membership(
+    context: &Context,
+    user: UserId,
+    membership: Membership,
+    hub: Option<ServerName>,
+) -> Box<dyn Work> {
+    let room_id = context.room_id.clone();
     Box::new(Tell(Some((user, AccountCall::Membership { room_id, membership, hub }))))
 }
 

@@ -86,7 +86,8 @@ pub(super) fn advance(room: &mut Room, event: &Event, event_id: EventId, batch: 
     position
 }
 
-fn put_state(room: &mut Room, event: &Event, event_id: EventId, position: i64, batch: &mut WriteBatch) {
+/// Moves a room's state past an event, and writes it.
+pub(super) fn put_state(room: &mut Room, event: &Event, event_id: EventId, position: i64, batch: &mut WriteBatch) {
     if let Some(row) = room.state.apply(event, event_id, position) {
         let value = row.encode();
         batch.put(Table::StateIndex, state_index_key(row.kind(), row.state_key(), position), value.clone());

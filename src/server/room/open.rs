@@ -11,6 +11,7 @@ use super::{
     work::{Progress, Resume, Work},
 };
 use crate::{
+    id::Timestamp,
     room::head::{HEAD_ROW, Room},
     server::contract::Moment,
     store::{DecodeError, Query, Row, Table},
@@ -24,10 +25,10 @@ pub(super) fn work() -> Box<dyn Work> {
 struct Open;
 
 impl Work for Open {
-    fn step(&mut self, context: &mut Context, _: Moment, resume: Resume) -> Progress {
+    fn step(&mut self, context: &mut Context, moment: Moment, resume: Resume) -> Progress {
         match resume {
             Resume::Rows(tables) => {
-                context.broken = read(context, &tables).err();
+                context.broken = read(context, &tables, moment.now).err();
                 context.set_open();
                 Progress::Done(Vec::new())
             }
@@ -43,7 +44,7 @@ impl Work for Open {
     }
 }
 
-fn read(context: &mut Context, tables: &[Vec<Row>]) -> Result<(), DecodeError> {
+fn read(context: &mut Context, tables: &[Vec<Row>], now: Timestamp) -> Result<(), DecodeError> {
     let [head, state, owed, pending, consents, unproven] = tables else {
         return Err(DecodeError("the store did not answer every query"));
     };
@@ -53,6 +54,6 @@ fn read(context: &mut Context, tables: &[Vec<Row>]) -> Result<(), DecodeError> {
     context.owed = Owed::open(owed)?;
     context.pending = Pending::open(pending)?;
     context.consents = consent::open(consents)?;
-    context.unproven = Unproven::open(unproven)?;
+    context.unproven = Unproven::open(unproven, now)?;
     Ok(())
 }

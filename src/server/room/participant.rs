@@ -67,7 +67,7 @@ pub(super) fn receive(
     }
     context.keys.learn(keys);
     let (queue, heal, lookup) = (VecDeque::new(), None, Lookup::default());
-    Box::new(Receive { ticket, origin, outcomes, pdus, queue, lookup, heal, stage: Stage::Fresh })
+    Box::new(Receive { ticket, origin, outcomes, pdus, queue, lookup, heal, keys_came: false, stage: Stage::Fresh })
 }
 
 /// Why nothing is taken from `origin`, if so. In a room whose hub may move, one that we do not know of yet may be the hub by now: its events decide.
@@ -114,6 +114,8 @@ struct Receive {
     lookup: Lookup,
     /// The gap that is being filled, and before which item of the queue.
     heal: Option<(usize, Heal)>,
+    /// Keys that were asked for have come.
+    keys_came: bool,
     stage: Stage,
 }
 
@@ -143,6 +145,7 @@ impl Work for Receive {
                 Progress::NeedKeys(needs, moment.now.saturating_add(KEY_TIME))
             }
             (Stage::Keys, resume) => {
+                self.keys_came = matches!(resume, Resume::Keys(_));
                 verify::learn(context, resume);
                 self.verify(context, moment)
             }
@@ -250,6 +253,9 @@ impl Receive {
             None => Answer::Outcomes(core::mem::take(&mut self.outcomes)),
         };
         change.then.push(Output::Respond(self.ticket, answer));
+        if self.keys_came && context.unproven.next_due().is_some() {
+            change.follow.push(unproven::recheck());
+        }
         Progress::Commit(change)
     }
 

@@ -18,7 +18,8 @@ use crate::{
     id::EventId,
     json::{ArrayWriter, write_object},
     room::{
-        log::{LogEntry, LogEvent, entry, place, position_of, state_before},
+        log::{FIRST_PLACE, LogEntry, LogEvent, entry, place, position_of, state_before},
+        state_row::StateRow,
         stripped,
     },
     server::{
@@ -139,7 +140,8 @@ impl Gather {
             (_, Some((_, position))) => {
                 let mut changed = Vec::new();
                 for (kind, state_key, entry) in room.state.entries() {
-                    if entry.position < position {
+                    // What came with a later join than `position` has no place that says so.
+                    if (FIRST_PLACE..position).contains(&entry.position) {
                         self.state.insert(entry.position);
                     } else {
                         changed.push(state_before(kind, state_key, position));
@@ -288,10 +290,10 @@ impl Work for Gather {
     }
 }
 
-/// The position that a row of the state index names.
+/// Where the event stands that a row of the state index names. What came as state with a join stands elsewhere than it counts from.
 fn position_of_index(row: &Row) -> Option<i64> {
-    let position = row.key.len().checked_sub(8).and_then(|at| row.key.get(at..))?;
-    position_of(position).ok()
+    let key = row.key.len().checked_sub(9).and_then(|at| row.key.get(..at))?;
+    StateRow::decode(key, &row.value).ok().map(|row| row.entry().position)
 }
 
 fn unreadable() -> Failure {

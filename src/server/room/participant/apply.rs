@@ -8,7 +8,7 @@ use alloc::{
 use super::{
     Item,
     lookup::{Lookup, names_its_own},
-    refused, unproven,
+    refused,
 };
 use crate::{
     event::{Event, Sender, VerifiedPdu},
@@ -62,7 +62,8 @@ impl<'a> Apply<'a> {
             self.context.seal(&mut self.change.batch);
         }
         for (user, membership) in self.members {
-            self.change.follow.push(accounts::membership(self.context, user, membership));
+            let hub = self.context.hub().cloned();
+            self.change.follow.push(accounts::membership(self.context, user, membership, hub));
         }
         self.change
     }

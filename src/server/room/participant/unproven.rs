@@ -27,6 +27,9 @@ const PREFIX: &[u8] = b"unproven/";
 /// A server that had no key to give is asked again after this time, then each time after twice as long.
 const FIRST_WAIT: Duration = Duration::from_secs(600);
 
+/// The first round after the room was opened.
+const AFTER_OPENING: Duration = Duration::from_secs(60);
+
 /// The longest time between two rounds.
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
 
@@ -59,9 +62,10 @@ pub(in crate::server::room) fn recheck() -> Box<dyn Work> {
 
 impl Unproven {
     /// The positions of the rows found.
-    pub(in crate::server::room) fn open(rows: &[Row]) -> Result<Self, DecodeError> {
+    pub(in crate::server::room) fn open(rows: &[Row], now: Timestamp) -> Result<Self, DecodeError> {
         let position = |row: &Row| position_of(row.key.strip_prefix(PREFIX).unwrap_or_default());
-        Ok(Self { positions: rows.iter().map(position).collect::<Result<_, _>>()?, ..Self::default() })
+        let (positions, due) = (rows.iter().map(position).collect::<Result<_, _>>()?, now.saturating_add(AFTER_OPENING));
+        Ok(Self { positions, due, wait: FIRST_WAIT })
     }
 
     /// Adds an event.
