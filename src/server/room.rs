@@ -222,6 +222,10 @@ impl RoomMachine {
         if self.context.unproven.next_due().is_some_and(|at| at <= moment.now) {
             self.step(moment, unproven::recheck(), false, Resume::Start);
         }
+        if self.context.missed.next_due().is_some_and(|at| at <= moment.now) {
+            let work = participant::catch_up(&mut self.context, moment);
+            self.jobs.push_back(Job::Work(work));
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
 use super::{
     consent, create, draft, hub, join, local,
     owed::Owed,
-    participant::{self, unproven::Unproven},
+    participant::{self, missed::Missed, unproven::Unproven},
     pending::Pending,
     pull, read,
     reply::Replies,
@@ -41,6 +41,8 @@ pub(super) struct Context {
     pub(super) now: Timestamp,
     /// Events whose sender's key is still to be found.
     pub(super) unproven: Unproven,
+    /// What is to be asked for again.
+    pub(super) missed: Missed,
     /// Since when the hub has not answered about a gap.
     pub(super) hub_silent_since: Option<Timestamp>,
     pub(super) last_stamp: Timestamp,
@@ -63,6 +65,7 @@ impl Context {
             pending: Pending::default(),
             consents: BTreeSet::new(),
             unproven: Unproven::default(),
+            missed: Missed::default(),
             hub_silent_since: None,
             last_stamp: Timestamp::default(),
             replies: Replies::default(),
@@ -125,7 +128,7 @@ impl Context {
 
     /// When something of ours will have waited too long.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        self.pending.next_due().into_iter().chain(self.unproven.next_due()).min()
+        [self.pending.next_due(), self.unproven.next_due(), self.missed.next_due()].into_iter().flatten().min()
     }
 
     /// What a call has us do.

@@ -6,7 +6,7 @@
 pub(super) mod apply;
 mod heal;
 mod lookup;
-mod outside;
+pub(super) mod missed;
 pub(super) mod unproven;
 pub(super) mod verify;
 
@@ -18,13 +18,13 @@ use self::{
     lookup::Lookup,
 };
 use super::{
-    context::{Context, settled},
+    context::{Context, not_found, settled},
     hub::{denied_by_acl, wrong_server},
     remote::KEY_TIME,
     work::{Progress, Resume, Work},
 };
 use crate::{
-    event::{RoomVersionRules, SchemaError, UnverifiedLpdu, UnverifiedPdu, VerifiedPdu, received_id},
+    event::{LINEARIZED_02, RoomVersionRules, SchemaError, UnverifiedLpdu, UnverifiedPdu, VerifiedPdu, received_id},
     id::{EventId, ServerName},
     json::Document,
     room::{Create, HubTransfer},
@@ -43,7 +43,7 @@ pub(super) fn receive(
     events: Vec<Document>,
 ) -> Box<dyn Work> {
     let Some(rules) = context.room.as_ref().filter(|_| context.are_in_room()).map(|room| room.rules()) else {
-        return outside::receive(context, ticket, origin, keys.clone(), events);
+        return nowhere(context, ticket, &events);
     };
     let refusal = refusal(context, &origin);
     let mut outcomes = Vec::with_capacity(events.len());
@@ -67,7 +67,28 @@ pub(super) fn receive(
     }
     context.keys.learn(keys);
     let (queue, heal, lookup) = (VecDeque::new(), None, Lookup::default());
-    Box::new(Receive { ticket, origin, outcomes, pdus, queue, lookup, heal, keys_came: false, stage: Stage::Fresh })
+    let to = Some((ticket, outcomes));
+    Box::new(Receive { to, origin, pdus, queue, lookup, heal, keys_came: false, stage: Stage::Fresh })
+}
+
+/// Asks the hub again for what it did not give when a gap was found.
+pub(super) fn catch_up(context: &mut Context, moment: Moment) -> Box<dyn Work> {
+    if context.is_hub() || !context.are_in_room() {
+        context.missed.forget(|_| true);
+    }
+    let (Some(missed), Some(hub)) = (context.missed.round(moment.now), context.hub().cloned()) else {
+        return settled(Vec::new());
+    };
+    let heal = Some((0, Heal::new(context, &hub, missed)));
+    let (pdus, queue, lookup) = (Vec::new(), VecDeque::new(), Lookup::default());
+    Box::new(Receive { to: None, origin: hub, pdus, queue, lookup, heal, keys_came: false, stage: Stage::Missed })
+}
+
+/// Events of a room that we are not in. A member event among them may still be news to a local user; whoever asked sees to that.
+fn nowhere(context: &Context, ticket: Ticket, events: &[Document]) -> Box<dyn Work> {
+    let rules = context.room.as_ref().map_or(&LINEARIZED_02, |room| room.rules());
+    let outcome = |event| Outcome { id: received_id(event, rules), failure: Some(not_found()) };
+    settled(vec![Output::Respond(ticket, Answer::Outcomes(events.iter().map(outcome).collect()))])
 }
 
 /// Why nothing is taken from `origin`, if so. In a room whose hub may move, one that we do not know of yet may be the hub by now: its events decide.
@@ -104,9 +125,9 @@ enum Item {
 }
 
 struct Receive {
-    ticket: Ticket,
+    /// Who waits, and for what.
+    to: Option<(Ticket, Vec<Outcome>)>,
     origin: ServerName,
-    outcomes: Vec<Outcome>,
     /// Well-formed events and which of the transaction they are.
     pdus: Vec<(usize, UnverifiedPdu)>,
     /// Verified events in the order in which they are appended.
@@ -122,6 +143,8 @@ struct Receive {
 #[derive(Clone, Copy)]
 enum Stage {
     Fresh,
+    /// To look whether what was missed is still missing.
+    Missed,
     /// Asked for keys.
     Keys,
     /// Asked where the events stand that these name.
@@ -144,6 +167,12 @@ impl Work for Receive {
                 self.stage = Stage::Keys;
                 Progress::NeedKeys(needs, moment.now.saturating_add(KEY_TIME))
             }
+            (Stage::Missed, _) => {
+                let missed = self.heal.iter().map(|(_, heal)| heal.gap());
+                let queries = self.lookup.places_of(missed);
+                self.stage = Stage::Places;
+                Progress::Read(queries)
+            }
             (Stage::Keys, resume) => {
                 self.keys_came = matches!(resume, Resume::Keys(_));
                 verify::learn(context, resume);
@@ -151,7 +180,13 @@ impl Work for Receive {
             }
             (Stage::Places, Resume::Rows(rows)) => {
                 self.lookup.read_places(&rows);
-                self.entries(context, moment)
+                match &self.heal {
+                    Some((_, heal)) if self.lookup.place_of(&heal.gap()).is_none() => {
+                        self.stage = Stage::Heal;
+                        heal.ask(context, moment)
+                    }
+                    _ => self.entries(context, moment),
+                }
             }
             (Stage::Entries, Resume::Rows(rows)) => {
                 self.lookup.read_entries(&rows, context);
@@ -202,7 +237,7 @@ impl Receive {
     /// Fills the first gap before an event of the queue; without one all is appended.
     fn gaps(&mut self, context: &mut Context, moment: Moment) -> Progress {
         match self.lookup.first_gap(&self.queue) {
-            None => self.append(context, moment, None),
+            None => self.append(context, moment),
             Some((index, missing)) => {
                 let heal = Heal::new(context, &self.origin, missing);
                 self.stage = Stage::Heal;
@@ -225,16 +260,26 @@ impl Receive {
                 self.queue.extend(items.into_iter().chain(held));
                 self.places(context, moment)
             }
-            // What came before the gap is kept; the hub sends the rest again.
-            Step::Silent(failure) => {
-                self.queue.truncate(index);
-                self.append(context, moment, Some(failure))
+            // What came before the gap is kept; the rest the hub sends again, or we ask for it.
+            Step::Silent => {
+                let held = self.queue.split_off(index.min(self.queue.len()));
+                let mut last = heal.gap();
+                for item in held {
+                    let Item::Pdu(pdu, seat) = item else { continue };
+                    last = pdu.event_id();
+                    if let Some(seat) = seat {
+                        let error = "events before it are missing, and the hub does not answer now; send it again";
+                        self.fail(seat, Failure::of(ErrorCode::BadState, error));
+                    }
+                }
+                context.missed.note(last, moment.now);
+                self.append(context, moment)
             }
         }
     }
 
-    /// Appends the queue and answers, by a refusal of the whole if there is one.
-    fn append(&mut self, context: &mut Context, moment: Moment, refusal: Option<Failure>) -> Progress {
+    /// Appends the queue and answers.
+    fn append(&mut self, context: &mut Context, moment: Moment) -> Progress {
         let mut apply = Apply::new(context, &mut self.lookup, &self.queue, moment);
         let mut failures = Vec::new();
         for item in core::mem::take(&mut self.queue) {
@@ -248,11 +293,9 @@ impl Receive {
         }
         let mut change = apply.finish();
         failures.into_iter().for_each(|(seat, failure)| self.fail(seat, failure));
-        let answer = match refusal {
-            Some(failure) => Answer::Refused(failure),
-            None => Answer::Outcomes(core::mem::take(&mut self.outcomes)),
-        };
-        change.then.push(Output::Respond(self.ticket, answer));
+        context.missed.forget(|missed| self.lookup.place_of(missed).is_some());
+        let answer = self.to.take().map(|(ticket, outcomes)| Output::Respond(ticket, Answer::Outcomes(outcomes)));
+        change.then.extend(answer);
         if self.keys_came && context.unproven.next_due().is_some() {
             change.follow.push(unproven::recheck());
         }
@@ -260,7 +303,7 @@ impl Receive {
     }
 
     fn fail(&mut self, seat: usize, failure: Failure) {
-        if let Some(outcome) = self.outcomes.get_mut(seat) {
+        if let Some(outcome) = self.to.as_mut().and_then(|(_, outcomes)| outcomes.get_mut(seat)) {
             outcome.failure = Some(failure);
         }
     }

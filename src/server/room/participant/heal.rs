@@ -14,7 +14,6 @@ use crate::{
     room::log::FIRST_PLACE,
     server::{
         contract::Moment,
-        message::Failure,
         paths::PFX,
         room::{
             context::Context,
@@ -73,7 +72,7 @@ pub(super) enum Step {
     /// What fills the gap, oldest first.
     Filled(Vec<Item>),
     /// The hub says nothing for now.
-    Silent(Failure),
+    Silent,
 }
 
 impl Heal {
@@ -93,6 +92,11 @@ impl Heal {
             is_below: false,
             stage: Stage::Asked,
         }
+    }
+
+    /// The event that ends the gap.
+    pub(super) const fn gap(&self) -> EventId {
+        self.gap
     }
 
     /// Asks for what is wanted first.
@@ -133,10 +137,10 @@ impl Heal {
                 context.hub_silent_since = None;
                 None
             }
-            Reply::Silent(failure) => {
+            Reply::Silent(_) => {
                 let since = *context.hub_silent_since.get_or_insert(moment.now);
                 if moment.now.saturating_since(since) < SILENCE {
-                    return Step::Silent(failure);
+                    return Step::Silent;
                 }
                 None
             }
