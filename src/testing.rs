@@ -2,7 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails must stop")]
 
 mod driver;
+mod host;
+mod net;
+mod rooms;
 mod servers;
 
 pub use driver::Driver;
+pub use host::Server;
+pub use net::{Fate, Net, Packet, Way};
 pub use servers::{content, identity, keys_of, lpdu, server, signing_key, user};

@@ -1,0 +1,178 @@
+//! One server of a net: its host over stores in memory.
+
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+
+use super::{identity, signing_key};
+use crate::{
+    crypto::SigningKey,
+    id::{KeyId, ServerName, Timestamp},
+    server::{
+        Address, Answer, Call, ErrorCode, Failure, Identity, Input, Machine, Moment, Notification, Outcome, Output,
+        Request, Response, Routes, Signer, Ticket,
+        host::{Host, HostInput, HostOutput},
+        keys::document::OwnDocument,
+        peer::PeerMachine,
+        room::RoomMachine,
+    },
+    store::memory::MemoryStore,
+};
+
+/// A server: its machines and their stores.
+pub struct Server {
+    pub(super) identity: Identity,
+    /// The private key, whoever signs.
+    key: SigningKey,
+    host: Host,
+    stores: BTreeMap<Address, MemoryStore>,
+    /// What callers from outside were answered.
+    pub answers: BTreeMap<Ticket, Answer>,
+    /// What local users were told, in order.
+    pub told: Vec<Notification>,
+    /// Requests that wait to be put on the wire: which machine sent each, to whom.
+    pub(super) sent: Vec<(Address, Ticket, ServerName, Request)>,
+    pub(super) wake: Option<Timestamp>,
+    /// How many batches were applied to each store.
+    pub commits: BTreeMap<Address, usize>,
+    next_ticket: u64,
+}
+
+/// Stands in for an account machine: takes what it is told, knows of no invite.
+#[derive(Default)]
+struct StandIn {
+    outputs: Vec<Output>,
+}
+
+impl Machine for StandIn {
+    fn handle(&mut self, _: Moment, input: Input) {
+        if let Input::Ask(ticket, call) = input {
+            let failure = Some(Failure::new(404, ErrorCode::NotFound, "no invite"));
+            let answer = match call {
+                Call::Account(crate::server::AccountCall::EndInvite { .. }) => {
+                    Answer::Outcomes(Vec::from([Outcome { id: None, failure }]))
+                }
+                _ => Answer::Done,
+            };
+            self.outputs.push(Output::Respond(ticket, answer));
+        }
+    }
+
+    fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop()
+    }
+
+    fn is_idle(&self) -> bool {
+        true
+    }
+}
+
+impl Server {
+    /// The server of that name. With `platform`, its machines do not hold the private key.
+    pub fn new(name: &ServerName, platform: bool) -> Self {
+        let key = signing_key(name.as_str());
+        let identity = match platform {
+            true => {
+                let signer = Signer::Platform(key.public());
+                Identity::new(name.clone(), KeyId::parse("ed25519:1").unwrap(), signer, Vec::new())
+            }
+            false => identity(name.as_str()),
+        };
+        Self {
+            host: host(&identity),
+            identity,
+            key,
+            stores: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            told: Vec::new(),
+            sent: Vec::new(),
+            wake: None,
+            commits: BTreeMap::new(),
+            next_ticket: 1 << 40,
+        }
+    }
+
+    /// The rows of a machine.
+    pub fn store(&self, address: &Address) -> Option<&MemoryStore> {
+        self.stores.get(address)
+    }
+
+    /// Drops every machine; what they do not have in their stores is gone.
+    pub fn restart(&mut self) {
+        self.host = host(&self.identity);
+        self.sent.clear();
+        self.wake = None;
+    }
+
+    /// Asks a machine; the answer comes into [`Server::answers`].
+    pub(super) fn ask(&mut self, moment: Moment, to: Address, call: Call) -> Ticket {
+        self.next_ticket = self.next_ticket.wrapping_add(1);
+        let ticket = Ticket(self.next_ticket);
+        self.handle(moment, HostInput::Ask(ticket, to, call));
+        ticket
+    }
+
+    /// Takes an input, and carries out what follows from it here.
+    pub(super) fn handle(&mut self, moment: Moment, input: HostInput) {
+        let mut inputs = Vec::from([input]);
+        while let Some(input) = inputs.pop() {
+            self.host.handle(moment, input);
+            let mut done = Vec::new();
+            while let Some(output) = self.host.poll() {
+                match output {
+                    HostOutput::Respond(ticket, answer) => {
+                        self.answers.insert(ticket, answer);
+                    }
+                    HostOutput::Wake(at) => self.wake = Some(at),
+                    HostOutput::Do(address, output) => done.extend(self.carry_out(address, output)),
+                }
+            }
+            done.reverse();
+            inputs.extend(done);
+        }
+    }
+
+    fn carry_out(&mut self, address: Address, output: Output) -> Option<HostInput> {
+        let input = match output {
+            Output::Commit(ticket, batch) => {
+                *self.commits.entry(address.clone()).or_default() += 1;
+                self.stores.entry(address.clone()).or_default().apply(batch);
+                Input::Committed(ticket)
+            }
+            Output::Read(ticket, queries) => {
+                let store = self.stores.entry(address.clone()).or_default();
+                Input::Rows(ticket, queries.iter().map(|query| store.read(query)).collect())
+            }
+            Output::Sign(ticket, messages) => {
+                Input::Signed(ticket, messages.iter().map(|message| self.key.sign(message)).collect())
+            }
+            Output::Send(ticket, to, request) => {
+                self.sent.push((address, ticket, to, request));
+                return None;
+            }
+            Output::Notify(notification) => {
+                self.told.push(notification);
+                return None;
+            }
+            _ => return None,
+        };
+        Some(HostInput::Done(address, input))
+    }
+
+    /// Answers what needs no authentication: our own keys.
+    pub(super) fn front(&self, now: Timestamp, request: &Request) -> Option<Response> {
+        if request.target != "/_matrix/key/v2/server" {
+            return None;
+        }
+        let document = OwnDocument::new(&self.identity, now);
+        let signature = self.key.sign(&document.signing_input());
+        Some(Response { status: 200, body: document.sign_with(&signature) })
+    }
+}
+
+fn host(identity: &Identity) -> Host {
+    let (identity, routes) = (identity.clone(), Routes::new());
+    Host::new(Box::new(move |address, first| match address {
+        Address::Room(room_id) => Box::new(RoomMachine::new(identity.clone(), room_id.clone(), first)),
+        Address::Peer(name) => Box::new(PeerMachine::new(identity.clone(), routes.clone(), name.clone(), first)),
+        Address::Account(_) => Box::new(StandIn::default()),
+    }))
+}

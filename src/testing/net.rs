@@ -1,0 +1,227 @@
+//! Servers, the wire between them, and the clock.
+
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, VecDeque},
+    vec::Vec,
+};
+use core::time::Duration;
+
+use super::Server;
+use crate::{
+    id::{ServerName, Timestamp},
+    server::{
+        Address, Answer, Call, Input, Moment, PeerCall, Request, Response, SendError, Ticket, host::HostInput,
+    },
+};
+
+/// What lies on the wire.
+#[derive(Clone, Debug)]
+pub struct Packet {
+    /// Who sends it.
+    pub from: ServerName,
+    /// Who gets it.
+    pub to: ServerName,
+    /// A request, or the answer to one.
+    pub way: Way,
+    /// The request; with an answer, the one that is answered.
+    pub request: Request,
+    /// The machine that asks, and its ticket.
+    caller: (Address, Ticket),
+}
+
+/// Which way a packet goes.
+#[derive(Clone, Debug)]
+pub enum Way {
+    /// To be answered.
+    Request,
+    /// The answer.
+    Answer(Result<Response, SendError>),
+}
+
+/// What becomes of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It arrives.
+    Pass,
+    /// It stays on the wire for now.
+    Hold,
+    /// It is lost; who waits for an answer hears that there was none.
+    Lose,
+}
+
+/// Servers on one wire and one clock.
+pub struct Net {
+    servers: BTreeMap<ServerName, Server>,
+    wire: VecDeque<Packet>,
+    /// Requests that are being answered: by which server, under which ticket, and what was asked.
+    serving: BTreeMap<(ServerName, Ticket), Packet>,
+    rule: Box<dyn FnMut(&mut Packet) -> Fate>,
+    now: Timestamp,
+    moments: u64,
+}
+
+impl Net {
+    /// These servers, with nothing on the wire.
+    pub fn new(names: &[&ServerName]) -> Self {
+        let servers = names.iter().map(|name| ((*name).clone(), Server::new(name, false))).collect();
+        Self::of(servers)
+    }
+
+    /// These servers, made before.
+    pub fn of(servers: BTreeMap<ServerName, Server>) -> Self {
+        Self {
+            servers,
+            wire: VecDeque::new(),
+            serving: BTreeMap::new(),
+            rule: Box::new(|_| Fate::Pass),
+            now: Timestamp::new(1_700_000_000_000),
+            moments: 0,
+        }
+    }
+
+    /// Sets what becomes of packets from now on; the rule may change a packet.
+    pub fn rule(&mut self, rule: impl FnMut(&mut Packet) -> Fate + 'static) {
+        self.rule = Box::new(rule);
+    }
+
+    /// The clock.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// A server, if it is in the net.
+    pub fn server(&mut self, name: &ServerName) -> Option<&mut Server> {
+        self.servers.get_mut(name)
+    }
+
+    /// What lies on the wire.
+    pub fn wire(&self) -> impl Iterator<Item = &Packet> {
+        self.wire.iter()
+    }
+
+    /// Asks a machine of a server and lets everything run that follows. The answer, unless it is still out.
+    pub fn ask(&mut self, name: &ServerName, to: Address, call: Call) -> Option<Answer> {
+        let ticket = self.begin(name, to, call)?;
+        self.run();
+        self.answer(name, ticket)
+    }
+
+    /// Asks a machine of a server, and nothing more.
+    pub fn begin(&mut self, name: &ServerName, to: Address, call: Call) -> Option<Ticket> {
+        let moment = self.moment();
+        let ticket = self.servers.get_mut(name)?.ask(moment, to, call);
+        self.collect(name);
+        Some(ticket)
+    }
+
+    /// The answer to a call, taken out.
+    pub fn answer(&mut self, name: &ServerName, ticket: Ticket) -> Option<Answer> {
+        self.servers.get_mut(name)?.answers.remove(&ticket)
+    }
+
+    /// Delivers what may be delivered, in the order of sending, until nothing more moves.
+    pub fn run(&mut self) {
+        while self.step() {}
+    }
+
+    /// Delivers the first packet that may be delivered. Whether there was one.
+    pub fn step(&mut self) -> bool {
+        for index in 0..self.wire.len() {
+            let Some(packet) = self.wire.get_mut(index) else { return false };
+            let fate = (self.rule)(packet);
+            if fate == Fate::Hold {
+                continue;
+            }
+            if let Some(packet) = self.wire.remove(index) {
+                self.deliver(packet, fate);
+            }
+            return true;
+        }
+        false
+    }
+
+    /// Moves the clock in steps from one waking to the next, delivering what follows from each.
+    pub fn pass(&mut self, time: Duration) {
+        let end = self.now.saturating_add(time);
+        loop {
+            let due = self.servers.iter().filter_map(|(name, server)| Some((server.wake?, name.clone()))).min();
+            let Some((at, name)) = due.filter(|(at, _)| *at <= end) else { break };
+            self.now = self.now.max(at);
+            let moment = self.moment();
+            if let Some(server) = self.servers.get_mut(&name) {
+                server.wake = None;
+                server.handle(moment, HostInput::Woken);
+            }
+            self.collect(&name);
+            self.run();
+        }
+        self.now = end;
+    }
+
+    fn deliver(&mut self, packet: Packet, fate: Fate) {
+        let moment = self.moment();
+        let name = packet.to.clone();
+        let target = self.servers.get_mut(&name).filter(|_| fate == Fate::Pass);
+        match (&packet.way, target) {
+            (Way::Request, Some(server)) => {
+                if let Some(response) = server.front(moment.now, &packet.request) {
+                    self.reply(packet, Ok(response));
+                    return;
+                }
+                let call = Call::Peer(PeerCall::Serve(Box::new(packet.request.clone())));
+                let ticket = server.ask(moment, Address::Peer(packet.from.clone()), call);
+                self.serving.insert((name.clone(), ticket), packet);
+            }
+            (Way::Request, None) => return self.reply(packet, Err(SendError::Unreachable)),
+            (Way::Answer(result), Some(server)) => {
+                let (address, ticket) = packet.caller.clone();
+                server.handle(moment, HostInput::Done(address, Input::Sent(ticket, result.clone())));
+            }
+            (Way::Answer(_), None) => {
+                if let Some(server) = self.servers.get_mut(&name) {
+                    let (address, ticket) = packet.caller.clone();
+                    let lost = Input::Sent(ticket, Err(SendError::TimedOut));
+                    server.handle(moment, HostInput::Done(address, lost));
+                }
+            }
+        }
+        self.collect(&name);
+    }
+
+    fn reply(&mut self, packet: Packet, result: Result<Response, SendError>) {
+        let (from, to) = (packet.to.clone(), packet.from.clone());
+        self.wire.push_back(Packet { from, to, way: Way::Answer(result), ..packet });
+    }
+
+    /// Puts on the wire what a server has sent and answered.
+    fn collect(&mut self, name: &ServerName) {
+        let Some(server) = self.servers.get_mut(name) else { return };
+        let mut answered = Vec::new();
+        for (key, _) in self.serving.range((name.clone(), Ticket(0))..=(name.clone(), Ticket(u64::MAX))) {
+            answered.extend(server.answers.remove(&key.1).map(|answer| (key.clone(), answer)));
+        }
+        for (address, ticket, to, request) in core::mem::take(&mut server.sent) {
+            let from = name.clone();
+            self.wire.push_back(Packet { from, to, way: Way::Request, request, caller: (address, ticket) });
+        }
+        for (key, answer) in answered {
+            if let Some(packet) = self.serving.remove(&key) {
+                let result = match answer {
+                    Answer::Response(response) => Ok(response),
+                    _ => Err(SendError::TimedOut),
+                };
+                self.reply(packet, result);
+            }
+        }
+    }
+
+    /// A moment at the clock's time, with bytes of its own.
+    fn moment(&mut self) -> Moment {
+        self.moments = self.moments.wrapping_add(1);
+        let mut random = [0; 16];
+        let numbers = self.moments.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes().into_iter().cycle();
+        random.iter_mut().zip(numbers).for_each(|(byte, number)| *byte = number);
+        Moment { now: self.now, random }
+    }
+}
