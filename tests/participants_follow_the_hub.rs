@@ -1,6 +1,10 @@
 //! Under an honest hub every participant's log equals the hub's from its join on.
 
-use hublet::{room::membership::Membership, server::Answer, testing::{Net, server}};
+use hublet::{
+    room::membership::Membership,
+    server::Answer,
+    testing::{Net, server},
+};
 
 const HUB: &str = "hub.example";
 const ANN: &str = "@ann:a.example";

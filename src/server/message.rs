@@ -450,6 +450,15 @@ pub enum Notification {
         /// The other one, signed by the hub.
         second: Vec<u8>,
     },
+    /// The room has another hub: an event of a local user that the old one had not appended goes to the new one under another ID.
+    Resent {
+        /// Where.
+        room_id: RoomId,
+        /// The LPDU's ID so far.
+        old: EventId,
+        /// The LPDU's ID from now on; the event's where we are the hub.
+        new: EventId,
+    },
     /// An event whose sender's key was missing when it was appended has been checked since.
     Rechecked {
         /// Where.

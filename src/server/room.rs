@@ -30,6 +30,7 @@ mod state_answer;
 mod template;
 #[cfg(test)]
 mod tests;
+mod transfer;
 mod work;
 
 use alloc::{

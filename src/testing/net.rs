@@ -10,9 +10,7 @@ use core::time::Duration;
 use super::Server;
 use crate::{
     id::{ServerName, Timestamp},
-    server::{
-        Address, Answer, Call, Input, Moment, PeerCall, Request, Response, SendError, Ticket, host::HostInput,
-    },
+    server::{Address, Answer, Call, Input, Moment, PeerCall, Request, Response, SendError, Ticket, host::HostInput},
 };
 
 /// What lies on the wire.

@@ -47,7 +47,14 @@ impl Net {
     }
 
     /// A user sends an event.
-    pub fn send(&mut self, sender: &str, room_id: &RoomId, kind: &str, state_key: Option<&str>, body: &str) -> Option<Answer> {
+    pub fn send(
+        &mut self,
+        sender: &str,
+        room_id: &RoomId,
+        kind: &str,
+        state_key: Option<&str>,
+        body: &str,
+    ) -> Option<Answer> {
         let call = Self::event(kind, state_key, sender, body);
         self.ask(&user(sender).server_name(), Address::Room(room_id.clone()), call)
     }

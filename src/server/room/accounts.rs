@@ -8,8 +8,9 @@ use super::{
     work::{Progress, Resume, Work},
 };
 use crate::{
+    event::Event,
     id::{ServerName, UserId},
-    room::membership::Membership,
+    room::{kind, membership::Membership},
     server::{
         contract::{Address, Moment},
         message::{AccountCall, Call},
@@ -25,6 +26,14 @@ pub(super) fn membership(
 ) -> Box<dyn Work> {
     let room_id = context.room_id.clone();
     Box::new(Tell(Some((user, AccountCall::Membership { room_id, membership, hub }))))
+}
+
+/// Tells the account of the local user whose membership an event of the log sets, if it sets one's.
+pub(super) fn of_event(context: &Context, event: &Event) -> Option<Box<dyn Work>> {
+    let target = event.state_key().filter(|_| event.kind() == kind::MEMBER)?;
+    let user = UserId::parse(target).ok().filter(|user| user.server() == context.identity.name().as_str())?;
+    let set = Membership::from_content(event.content()).unwrap_or_default();
+    Some(membership(context, user, set, context.hub().cloned()))
 }
 
 struct Tell(Option<(UserId, AccountCall)>);

@@ -3,6 +3,7 @@
 use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 
 use super::{
+    accounts,
     candidate::{Candidate, Made, Placed, ReplyTo},
     consent,
     context::Context,
@@ -34,7 +35,7 @@ use crate::{
 /// Candidates on their way into the log.
 pub(super) struct Append {
     candidates: Vec<Candidate>,
-    then: Vec<Output>,
+    change: Change,
     /// LPDU ID to event ID of what was appended before, as far as these candidates ask.
     appended: BTreeMap<EventId, EventId>,
     known: KnownLog,
@@ -64,8 +65,13 @@ struct Chained {
 impl Append {
     /// Appends these in order; `then` goes out with the answers.
     pub(super) fn of(candidates: Vec<Candidate>, then: Vec<Output>) -> Box<dyn Work> {
+        Self::with(candidates, Change { then, ..Change::default() })
+    }
+
+    /// Appends these in order, as part of a change.
+    pub(super) fn with(candidates: Vec<Candidate>, change: Change) -> Box<dyn Work> {
         let (appended, known) = (BTreeMap::new(), KnownLog::default());
-        Box::new(Self { candidates, then, appended, known, stage: Stage::Fresh })
+        Box::new(Self { candidates, change, appended, known, stage: Stage::Fresh })
     }
 
     /// Which LPDUs are known, and where redactions' targets stand.
@@ -87,7 +93,7 @@ impl Append {
 
     /// Authorises and chains each candidate on the one before.
     fn chain(&mut self, context: &mut Context, moment: Moment) -> (Vec<Chained>, Change) {
-        let mut change = Change { then: core::mem::take(&mut self.then), ..Change::default() };
+        let mut change = core::mem::take(&mut self.change);
         let mut chained = Vec::with_capacity(self.candidates.len());
         let has_redactions = self.candidates.iter().any(|candidate| candidate.event().kind() == kind::REDACTION);
         for candidate in core::mem::take(&mut self.candidates) {
@@ -200,6 +206,7 @@ impl Append {
         for (link, signature) in chained.into_iter().zip(signatures) {
             let Chained { pdu, position, reply, redacts } = link;
             let (event_id, lpdu_id) = (pdu.event_id(), pdu.lpdu_id());
+            change.follow.extend(accounts::of_event(context, pdu.source()));
             let bytes = pdu.sign_with(signature).into_bytes();
             if let Some(lpdu_id) = lpdu_id {
                 change.batch.put(Table::Lpdus, *lpdu_id.as_bytes(), *event_id.as_bytes());

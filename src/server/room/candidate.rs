@@ -1,6 +1,6 @@
 //! An event that is to be appended, and who waits to hear of it.
 
-use super::{context::Context, reply::Seat, state_answer, work::Change};
+use super::{context::Context, pending::not_sent, reply::Seat, state_answer, work::Change};
 use crate::{
     crypto::{PreparedKey, Signature},
     event::{Event, PduDraft, VerifiedLpdu},
@@ -8,7 +8,7 @@ use crate::{
     room::membership::Membership,
     server::{
         contract::{Output, Ticket},
-        message::{Answer, Failure, Outcome, Response},
+        message::{Answer, Failure, Notification, Outcome, Response},
     },
 };
 
@@ -46,6 +46,8 @@ pub(super) enum ReplyTo {
     Invite(Ticket),
     /// The local user whose room this event completes.
     Created(Ticket),
+    /// A local user whose event went to a hub that is none any more, as this LPDU.
+    Resent(EventId),
     /// Nobody.
     Nobody,
 }
@@ -87,6 +89,7 @@ impl ReplyTo {
             Self::Local(ticket) | Self::Member(ticket, _) | Self::Invite(ticket) | Self::Created(ticket) => {
                 Some(Output::Respond(ticket, Answer::Refused(failure)))
             }
+            Self::Resent(old) => Some(not_sent(&context.room_id, old, failure)),
             Self::Nobody => None,
         }
     }
@@ -116,6 +119,10 @@ impl ReplyTo {
             }
             Self::Created(ticket) => {
                 change.then.push(Output::Respond(ticket, Answer::Created(context.room_id.clone())));
+            }
+            Self::Resent(old) => {
+                let room_id = context.room_id.clone();
+                change.then.push(Output::Notify(Notification::Resent { room_id, old, new: placed.event_id }));
             }
             Self::Nobody => {}
         }

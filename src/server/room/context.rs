@@ -10,6 +10,7 @@ use super::{
     pull, read,
     reply::Replies,
     template,
+    transfer::Transfer,
     work::{Progress, Resume, Work},
 };
 use crate::{
@@ -41,6 +42,8 @@ pub(super) struct Context {
     pub(super) now: Timestamp,
     /// Events whose sender's key is still to be found.
     pub(super) unproven: Unproven,
+    /// The room is on its way to us.
+    pub(super) transfer: Option<Transfer>,
     /// What is to be asked for again.
     pub(super) missed: Missed,
     /// Since when the hub has not answered about a gap.
@@ -65,6 +68,7 @@ impl Context {
             pending: Pending::default(),
             consents: BTreeSet::new(),
             unproven: Unproven::default(),
+            transfer: None,
             missed: Missed::default(),
             hub_silent_since: None,
             last_stamp: Timestamp::default(),

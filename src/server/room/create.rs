@@ -32,7 +32,7 @@ pub(super) struct Wish {
 /// Makes the room.
 pub(super) fn work(context: &Context, ticket: Ticket, wish: Wish) -> Box<dyn Work> {
     match check(context, &wish) {
-        Ok(rules) => Box::new(Create { ticket, wish, rules }),
+        Ok(rules) => Box::new(Create { ticket, wish, rules, append: None }),
         Err(failure) => refuse(ticket, failure),
     }
 }
@@ -41,14 +41,22 @@ struct Create {
     ticket: Ticket,
     wish: Wish,
     rules: &'static RoomVersionRules,
+    /// The events on their way into the log.
+    append: Option<Box<dyn Work>>,
 }
 
 impl Work for Create {
     fn step(&mut self, context: &mut Context, moment: Moment, resume: Resume) -> Progress {
+        if let Some(append) = &mut self.append {
+            return append.step(context, moment, resume);
+        }
         match self.candidates(context, moment) {
             Ok(candidates) => {
                 context.room = Some(Room::new(context.room_id.clone(), self.rules));
-                Append::of(candidates, Vec::new()).step(context, moment, resume)
+                let mut append = Append::of(candidates, Vec::new());
+                let progress = append.step(context, moment, resume);
+                self.append = Some(append);
+                progress
             }
             Err(failure) => refuse(self.ticket, failure).step(context, moment, resume),
         }

@@ -45,7 +45,9 @@ pub(super) fn receive(
     }
     context.keys.learn(keys);
     let mut candidates = Vec::with_capacity(lpdus.len());
-    for ((seat, id), verdict) in seated.into_iter().zip(UnverifiedLpdu::verify_all(lpdus, &context.keys.at(context.now))) {
+    for ((seat, id), verdict) in
+        seated.into_iter().zip(UnverifiedLpdu::verify_all(lpdus, &context.keys.at(context.now)))
+    {
         match verdict {
             Ok(lpdu) => candidates.push(Candidate::new(Made::Lpdu(lpdu), ReplyTo::Seat(seat))),
             Err(error) => {

@@ -131,7 +131,9 @@ impl Work for Outsider {
                 verify::learn(context, resume);
                 self.check(context, moment, &server, answer)
             }
-            (Stage::Rows(rows), Resume::Rows(found)) => rows.place(context, &found).map(|rows| self.joined(context, moment, rows)),
+            (Stage::Rows(rows), Resume::Rows(found)) => {
+                rows.place(context, &found).map(|rows| self.joined(context, moment, rows))
+            }
             (Stage::Rows(_), _) => return Progress::Stuck,
         };
         match done {
@@ -172,13 +174,19 @@ impl Outsider {
         Progress::Done(vec![Output::Respond(self.ticket, Answer::Refused(failure))])
     }
 
-    fn fill(&mut self, context: &mut Context, moment: Moment, server: &ServerName, resume: Resume) -> Result<Progress, Failure> {
+    fn fill(
+        &mut self,
+        context: &mut Context,
+        moment: Moment,
+        server: &ServerName,
+        resume: Resume,
+    ) -> Result<Progress, Failure> {
         let body = match remote::reply(resume, server, crate::event::MAX_PDU_BYTES) {
             Reply::Body(body) => body,
             Reply::Refused(failure) | Reply::Silent(failure) => return Err(failure),
         };
-        let rules = template::read(context, &body, &self.user, self.membership)
-            .map_err(|error| error.into_failure(server))?;
+        let rules =
+            template::read(context, &body, &self.user, self.membership).map_err(|error| error.into_failure(server))?;
         let draft = template::fill(context, &self.user, self.membership, server, rules, moment.now)?;
         let identity = context.identity.clone();
         match identity.signer() {

@@ -7,11 +7,12 @@ use super::{
     candidate::{Candidate, Made, ReplyTo},
     context::{Context, refuse},
     draft::{Wish, malformed},
+    transfer,
     work::{Change, Progress, Resume, Work},
 };
 use crate::{
     event::{LpduDraft, PduDraft, SignedLpdu},
-    room::auth,
+    room::{auth, kind},
     server::{
         contract::{Moment, Output, Ticket},
         identity::Signer,
@@ -21,8 +22,11 @@ use crate::{
 
 /// Sends an event.
 pub(super) fn send(context: &Context, ticket: Ticket, wish: Wish) -> Box<dyn Work> {
+    if wish.kind == kind::HUB && wish.state_key.as_deref() == Some("") && !context.is_hub() {
+        return transfer::work(context, ticket, wish.sender);
+    }
     match context.rules_for(&wish.sender) {
-        Ok(_) => Box::new(Send { ticket, wish, draft: None }),
+        Ok(_) => Box::new(Send { ticket, wish, draft: None, append: None }),
         Err(failure) => refuse(ticket, failure),
     }
 }
@@ -32,10 +36,15 @@ struct Send {
     wish: Wish,
     /// What the platform is signing.
     draft: Option<LpduDraft>,
+    /// The event on its way into the log.
+    append: Option<Box<dyn Work>>,
 }
 
 impl Work for Send {
     fn step(&mut self, context: &mut Context, moment: Moment, resume: Resume) -> Progress {
+        if let Some(append) = &mut self.append {
+            return append.step(context, moment, resume);
+        }
         let progress = match (self.draft.take(), resume) {
             (Some(draft), Resume::Signed(signatures)) => self.signed(context, draft, &signatures),
             _ if context.is_hub() => return self.append(context, moment),
@@ -46,7 +55,7 @@ impl Work for Send {
 }
 
 impl Send {
-    fn append(&self, context: &mut Context, moment: Moment) -> Progress {
+    fn append(&mut self, context: &mut Context, moment: Moment) -> Progress {
         let stamp = context.stamp(moment.now);
         let draft = context.rules_for(&self.wish.sender).and_then(|rules| {
             PduDraft::new(&self.wish.parts(context, stamp), rules).map_err(|error| malformed(&error))
@@ -54,7 +63,10 @@ impl Send {
         match draft {
             Ok(draft) => {
                 let candidate = Candidate::new(Made::Own(draft), ReplyTo::Local(self.ticket));
-                Append::of(vec![candidate], Vec::new()).step(context, moment, Resume::Start)
+                let mut append = Append::of(vec![candidate], Vec::new());
+                let progress = append.step(context, moment, Resume::Start);
+                self.append = Some(append);
+                progress
             }
             Err(failure) => Progress::Done(vec![Output::Respond(self.ticket, Answer::Refused(failure))]),
         }

@@ -8,7 +8,8 @@ use super::{
     owed::Owed,
     participant::unproven::{self, Unproven},
     pending::Pending,
-    work::{Progress, Resume, Work},
+    transfer,
+    work::{Change, Progress, Resume, Work},
 };
 use crate::{
     id::Timestamp,
@@ -30,7 +31,9 @@ impl Work for Open {
             Resume::Rows(tables) => {
                 context.broken = read(context, &tables, moment.now).err();
                 context.set_open();
-                Progress::Done(Vec::new())
+                // What was to be made anew when the machine was dropped is made anew now.
+                let follow = if context.pending.has_unsent() { vec![transfer::resign()] } else { Vec::new() };
+                Progress::Commit(Change { follow, ..Change::default() })
             }
             _ => Progress::Read(vec![
                 Query::one(Table::Meta, HEAD_ROW),

@@ -80,20 +80,16 @@ impl Pending {
         (events, last, unsent.next().is_some())
     }
 
-    /// The hub took everything up to `sequence` but what it refused.
-    pub(super) fn delivered(
-        &mut self,
-        sequence: i64,
-        refused: &[(EventId, Failure)],
-        now: Timestamp,
-        batch: &mut WriteBatch,
-    ) {
+    /// The hub has dealt with everything up to `sequence`.
+    pub(super) fn delivered(&mut self, sequence: i64, now: Timestamp) {
         for (_, lpdu) in self.lpdus.range_mut(..=sequence) {
             lpdu.taken.get_or_insert(now);
         }
-        for (id, _) in refused {
-            self.remove(*id, batch);
-        }
+    }
+
+    /// Every one, in order: its ID and its bytes.
+    pub(super) fn all(&self) -> impl Iterator<Item = (EventId, &[u8])> {
+        self.lpdus.values().map(|lpdu| (lpdu.id, lpdu.bytes.as_slice()))
     }
 
     /// Removes an LPDU: its echo came, or its refusal. Whether it was there.
@@ -159,7 +155,7 @@ mod tests {
             pending.add(id(byte), alloc::vec![byte], &mut batch);
         }
         assert_eq!(pending.unsent(2), (alloc::vec![(id(1), alloc::vec![1]), (id(2), alloc::vec![2])], 1, true));
-        pending.delivered(1, &[], Timestamp::new(1_000), &mut batch);
+        pending.delivered(1, Timestamp::new(1_000));
         assert_eq!(pending.unsent(9).0, [(id(3), alloc::vec![3])]);
         assert_eq!(pending.next_due(), Some(Timestamp::new(61_000)));
         assert!(pending.remove(id(1), &mut batch), "its echo");

@@ -6,6 +6,7 @@ use super::{
     context::Context,
     owed::{AT_ONCE, Stretch},
     pending,
+    transfer::Refusal,
     work::{Change, Progress, Resume, Work},
 };
 use crate::{
@@ -61,10 +62,18 @@ impl Pull {
         match delivered.shelf {
             Shelf::Log => context.owed.delivered(&self.peer, delivered.position),
             Shelf::Pending => {
-                context.pending.delivered(delivered.position, &delivered.refused, moment.now, &mut change.batch);
+                context.pending.delivered(delivered.position, moment.now);
                 for (id, failure) in &delivered.refused {
-                    change.then.push(pending::not_sent(&context.room_id, *id, failure.clone()));
+                    let refusal = context.may_go_on(*id, failure);
+                    // What has come back as an event of the log was not refused, whatever the hub says later.
+                    if refusal != Refusal::Kept
+                        && context.pending.remove(*id, &mut change.batch)
+                        && refusal == Refusal::Final
+                    {
+                        change.then.push(pending::not_sent(&context.room_id, *id, failure.clone()));
+                    }
                 }
+                change.follow.extend(context.transfer_work());
             }
         }
         change.follow.push(work(self.ticket, self.peer.clone(), None));

@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::work::{Progress, Resume};
 use crate::{
     id::{ServerName, Timestamp},
-    json::{Document, Kind, KeyOrder, Limits, Value, parse},
+    json::{Document, KeyOrder, Kind, Limits, Value, parse},
     server::{
         contract::Address,
         message::{Answer, Call, ErrorCode, Failure, PeerCall},

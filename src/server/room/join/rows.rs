@@ -162,9 +162,10 @@ fn absence(
 /// Writes the rows of the state that are not there; what was state and is none any more goes.
 fn write_state(old: Option<&Room>, rows: BTreeMap<Vec<u8>, StateRow>, from: Option<i64>, change: &mut Change) {
     if let Some(old) = old {
-        let keys: BTreeSet<Vec<u8>> =
-            old.state.entries().map(|(kind, state_key, _)| key_of(kind, state_key)).collect();
-        keys.iter().filter(|key| !rows.contains_key(*key)).for_each(|key| change.batch.delete(Table::State, key.clone()));
+        let keys: BTreeSet<Vec<u8>> = old.state.entries().map(|(kind, state_key, _)| key_of(kind, state_key)).collect();
+        keys.iter()
+            .filter(|key| !rows.contains_key(*key))
+            .for_each(|key| change.batch.delete(Table::State, key.clone()));
     }
     for (key, row) in rows {
         let had = old.and_then(|old| old.state.entry(row.kind(), row.state_key()));

@@ -1,9 +1,6 @@
 //! Appending what the hub ordered: each event is authorised by the state that those before it left (spec, section 4, steps 4 and 5).
 
-use alloc::{
-    collections::{BTreeMap, VecDeque},
-    vec::Vec,
-};
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
 use super::{
     Item,
@@ -12,19 +9,24 @@ use super::{
 };
 use crate::{
     event::{Event, Sender, VerifiedPdu},
-    id::{EventId, ServerName, UserId},
+    id::{EventId, ServerName},
     room::{
         authorize::{self, Before, Denial, Denied},
         head::Head,
-        kind,
         log::{LogEntry, LogEvent, position_key},
-        membership::Membership,
         redaction::{self, Effect},
     },
     server::{
         contract::{Moment, Output},
         message::{ErrorCode, Failure, Notification},
-        room::{accounts, advance::advance, context::Context, known::read_event, work::Change},
+        room::{
+            accounts,
+            advance::advance,
+            context::Context,
+            known::read_event,
+            transfer,
+            work::{Change, Work},
+        },
     },
     store::Table,
 };
@@ -40,8 +42,10 @@ pub(super) struct Apply<'a> {
     change: Change,
     /// The queue names its own events, so these are kept at hand.
     names_its_own: bool,
-    /// Local users whose membership changed.
-    members: BTreeMap<UserId, Membership>,
+    /// What the accounts of local users are to be told.
+    accounts: Vec<Box<dyn Work>>,
+    /// The room has another hub than before.
+    hub_moved: bool,
 }
 
 impl<'a> Apply<'a> {
@@ -53,7 +57,8 @@ impl<'a> Apply<'a> {
     ) -> Self {
         let head = context.room.as_ref().and_then(|room| room.head).map(|head| head.event_id);
         let names_its_own = names_its_own(queue, head);
-        Self { context, lookup, moment, change: Change::default(), names_its_own, members: BTreeMap::new() }
+        let (change, accounts) = (Change::default(), Vec::new());
+        Self { context, lookup, moment, change, names_its_own, accounts, hub_moved: false }
     }
 
     /// The change, whole.
@@ -61,10 +66,11 @@ impl<'a> Apply<'a> {
         if !self.change.batch.is_empty() {
             self.context.seal(&mut self.change.batch);
         }
-        for (user, membership) in self.members {
-            let hub = self.context.hub().cloned();
-            self.change.follow.push(accounts::membership(self.context, user, membership, hub));
+        if self.hub_moved {
+            self.change.follow.push(transfer::resign());
         }
+        self.change.follow.extend(self.context.transfer_work());
+        self.change.follow.append(&mut self.accounts);
         self.change
     }
 
@@ -192,6 +198,7 @@ impl<'a> Apply<'a> {
         }
         if self.context.hub() != hub_before.as_ref() {
             self.context.hub_moved(position, batch);
+            self.hub_moved = true;
         }
         self.lookup.stands(event_id, position, lpdu_id);
         if self.names_its_own {
@@ -204,7 +211,7 @@ impl<'a> Apply<'a> {
         if let Some(target) = redacts {
             self.context.redact(&mut self.lookup.known, target, &mut self.change.batch);
         }
-        self.note_member(&event);
+        self.accounts.extend(accounts::of_event(self.context, &event));
         let appended = Notification::Appended {
             room_id: self.context.room_id.clone(),
             position,
@@ -215,17 +222,6 @@ impl<'a> Apply<'a> {
             intact: integrity == crate::event::Integrity::Intact,
         };
         self.notify(appended);
-    }
-
-    fn note_member(&mut self, event: &Event) {
-        if event.kind() != kind::MEMBER {
-            return;
-        }
-        let target = event.state_key().and_then(|key| UserId::parse(key).ok());
-        if let Some(user) = target.filter(|user| user.server() == self.context.identity.name().as_str()) {
-            let membership = Membership::from_content(event.content()).unwrap_or_default();
-            self.members.insert(user, membership);
-        }
     }
 
     /// Puts an entry that changes nothing behind the head.

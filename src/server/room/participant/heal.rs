@@ -232,9 +232,9 @@ impl Heal {
         let mut stack = Vec::from([self.gap]);
         while let Some(id) = stack.last().copied() {
             let before = self.found.get(&id).map(|pdu| pdu.event().prev_events()).unwrap_or_default();
-            let before = before.iter().find(|prev| {
-                !done.contains(*prev) && (self.found.contains_key(*prev) || self.holes.contains(*prev))
-            });
+            let before = before
+                .iter()
+                .find(|prev| !done.contains(*prev) && (self.found.contains_key(*prev) || self.holes.contains(*prev)));
             if let Some(before) = before {
                 stack.push(*before);
                 continue;

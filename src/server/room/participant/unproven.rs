@@ -64,7 +64,8 @@ impl Unproven {
     /// The positions of the rows found.
     pub(in crate::server::room) fn open(rows: &[Row], now: Timestamp) -> Result<Self, DecodeError> {
         let position = |row: &Row| position_of(row.key.strip_prefix(PREFIX).unwrap_or_default());
-        let (positions, due) = (rows.iter().map(position).collect::<Result<_, _>>()?, now.saturating_add(AFTER_OPENING));
+        let (positions, due) =
+            (rows.iter().map(position).collect::<Result<_, _>>()?, now.saturating_add(AFTER_OPENING));
         Ok(Self { positions, due, wait: FIRST_WAIT })
     }
 
@@ -83,7 +84,8 @@ impl Unproven {
         (!self.positions.is_empty()).then_some(self.due)
     }
 
-    fn remove(&mut self, position: i64, batch: &mut WriteBatch) {
+    /// Forgets a position.
+    pub(in crate::server::room) fn remove(&mut self, position: i64, batch: &mut WriteBatch) {
         self.positions.remove(&position);
         batch.delete(Table::Meta, key(position));
     }
