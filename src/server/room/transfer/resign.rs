@@ -125,6 +125,8 @@ fn append(context: &mut Context, old: Vec<(EventId, Event)>) -> Box<dyn Work> {
 /// As a participant: others take the place of the pending ones.
 fn replace(context: &mut Context, signed: impl Iterator<Item = ((EventId, LpduDraft), Signature)>) -> Progress {
     let mut change = Change::default();
+    // The old hub's peer machine was told of them; the new one's was not.
+    context.hub_is_idle();
     for ((old, draft), signature) in signed {
         let Ok(lpdu) = draft.sign_with(context.identity.key_id(), signature) else {
             lose(context, old, &mut change);

@@ -1,0 +1,110 @@
+//! A room moves to another hub (spec, section 9).
+
+use hublet::{
+    id::RoomId,
+    server::{Address, Answer, Call, Notification, RoomCall},
+    testing::{Fate, Net, Way, server},
+};
+
+const HUB: &str = "hub.example";
+const HAL: &str = "@hal:hub.example";
+const ANN: &str = "@ann:a.example";
+const BOB: &str = "@bob:b.example";
+
+/// A room of Hal's with Ann and Bob, and a history from before they came.
+fn net() -> (Net, RoomId) {
+    let mut net = Net::new(&[&server(HUB), &server("a.example"), &server("b.example"), &server("c.example")]);
+    let room = net.create(HAL, "!r:hub.example", true, r#"{"hublet.hub_transfer":true}"#);
+    for text in ["one", "two", "three"] {
+        net.say(HAL, &room, text);
+    }
+    net.join(ANN, &room, HUB);
+    net.join(BOB, &room, HUB);
+    let levels = r#"{"events":{"m.room.hub":100},"users":{"@ann:a.example":100,"@hal:hub.example":100}}"#;
+    net.send(HAL, &room, "m.room.power_levels", Some(""), levels).unwrap();
+    (net, room)
+}
+
+fn consent(net: &mut Net, room: &RoomId, to: &str) {
+    let call = Call::Room(RoomCall::Consent { to: server(to) });
+    assert_eq!(net.ask(&server(HUB), Address::Room(room.clone()), call), Some(Answer::Done));
+}
+
+fn propose(net: &mut Net, room: &RoomId) -> Option<Answer> {
+    net.send(ANN, room, "m.room.hub", Some(""), "{}")
+}
+
+#[test]
+fn the_new_hub_holds_the_whole_log_and_goes_on() {
+    let (mut net, room) = net();
+    consent(&mut net, &room, "a.example");
+    assert!(matches!(propose(&mut net, &room), Some(Answer::Accepted(_))));
+    let hub = net.ids(HUB, &room, 0);
+    assert_eq!(net.ids("a.example", &room, -1_000), hub, "every event, in the old hub's order");
+    net.say(BOB, &room, "to the new hub");
+    net.say(HAL, &room, "so do I");
+    net.say(ANN, &room, "welcome");
+    let log = net.ids("a.example", &room, -1_000);
+    assert_eq!(log.len(), hub.len() + 3);
+    assert_eq!(net.ids(HUB, &room, 0), log);
+    assert_eq!(net.ids("b.example", &room, 0), log[log.len() - net.ids("b.example", &room, 0).len()..]);
+    // The new hub serves a join by the state that it found in history.
+    let cat = net.join("@cat:c.example", &room, "a.example");
+    assert_eq!(net.ids(HUB, &room, 0).last(), Some(&cat));
+}
+
+#[test]
+fn without_consent_the_room_stays() {
+    let (mut net, room) = net();
+    let Some(Answer::Accepted(lpdu_id)) = propose(&mut net, &room) else { panic!("the log is visible to Ann") };
+    let told = net.told("a.example");
+    assert!(told.iter().any(|told| matches!(told, Notification::NotSent { lpdu_id: id, .. } if *id == lpdu_id)));
+    net.say(BOB, &room, "still the old hub");
+    assert_eq!(net.ids("a.example", &room, 0).last(), net.ids(HUB, &room, 0).last());
+}
+
+#[test]
+fn a_head_that_has_moved_is_tried_again() {
+    let (mut net, room) = net();
+    consent(&mut net, &room, "a.example");
+    // Ann's server does not hear of Bob's words until its proposal is out.
+    net.rule(|packet| match (&packet.way, packet.to.as_str()) {
+        (Way::Request, "a.example") if packet.request.target.contains("/send/") => Fate::Hold,
+        _ => Fate::Pass,
+    });
+    net.say(BOB, &room, "quick");
+    assert!(propose(&mut net, &room).is_some());
+    assert_eq!(net.ids("b.example", &room, 0).last(), net.ids(HUB, &room, 0).last());
+    net.rule(|_| Fate::Pass);
+    net.run();
+    net.pass(core::time::Duration::from_secs(30));
+    let hub = net.ids(HUB, &room, 0);
+    assert_eq!(net.ids("a.example", &room, -1_000), hub);
+    net.say(BOB, &room, "after");
+    assert_eq!(net.ids("a.example", &room, -1_000).len(), hub.len() + 1);
+}
+
+#[test]
+fn what_was_meant_for_the_old_hub_goes_to_the_new_one() {
+    let (mut net, room) = net();
+    consent(&mut net, &room, "a.example");
+    // Bob's words do not reach the old hub until the room has moved.
+    net.rule(|packet| match (&packet.way, packet.from.as_str()) {
+        (Way::Request, "b.example") if packet.request.target.contains("/send/") => Fate::Hold,
+        _ => Fate::Pass,
+    });
+    net.say(BOB, &room, "late");
+    assert!(propose(&mut net, &room).is_some());
+    net.rule(|_| Fate::Pass);
+    net.run();
+    net.pass(core::time::Duration::from_secs(30));
+    let log = net.log("a.example", &room, -1_000);
+    let late = log.iter().filter(|(_, _, bytes)| bytes.as_ref().is_some_and(|bytes| contains(bytes, "late")));
+    assert_eq!(late.count(), 1);
+    assert!(net.told("b.example").iter().any(|told| matches!(told, Notification::Resent { .. })));
+    assert_eq!(net.ids(HUB, &room, 0), net.ids("a.example", &room, -1_000));
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    core::str::from_utf8(bytes).unwrap().contains(text)
+}
