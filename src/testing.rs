@@ -2,12 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails must stop")]
 
 mod driver;
+pub mod duo;
+mod forge;
 mod host;
 mod net;
 mod rooms;
 mod servers;
 
 pub use driver::Driver;
+pub use forge::Forgery;
 pub use host::Server;
 pub use net::{Fate, Net, Packet, Way};
 pub use servers::{content, identity, keys_of, lpdu, server, signing_key, user};

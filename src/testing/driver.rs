@@ -7,7 +7,7 @@ use alloc::{
 
 use crate::{
     id::Timestamp,
-    server::{Address, Answer, Call, Input, Machine, Moment, Notification, Output, Request, ServerKeys, Ticket},
+    server::{Address, Answer, Call, Input, KeyNeeds, Machine, Moment, Notification, Output, Request, ServerKeys, Ticket},
     store::memory::MemoryStore,
 };
 
@@ -30,7 +30,11 @@ pub struct Driver<M> {
     /// Set to keep commits back until [`Driver::commit`].
     pub hold_commits: bool,
     held: VecDeque<(Ticket, crate::store::WriteBatch)>,
-    keys: Vec<ServerKeys>,
+    /// Set to keep look-ups of keys back until [`Driver::give_keys`].
+    pub hold_keys: bool,
+    held_needs: VecDeque<(Ticket, Vec<KeyNeeds>)>,
+    /// The keys that can be had.
+    pub keys: Vec<ServerKeys>,
     answers: BTreeMap<Ticket, Answer>,
     next: u64,
 }
@@ -48,6 +52,8 @@ impl<M: Machine> Driver<M> {
             commits: 0,
             hold_commits: false,
             held: VecDeque::new(),
+            hold_keys: false,
+            held_needs: VecDeque::new(),
             keys,
             answers: BTreeMap::new(),
             next: 1 << 40,
@@ -78,6 +84,18 @@ impl<M: Machine> Driver<M> {
         let (ticket, batch) = self.held.pop_front().expect("no commit is waiting");
         self.store.apply(batch);
         self.input(Input::Committed(ticket));
+    }
+
+    /// Answers one look-up of keys that was kept back.
+    pub fn give_keys(&mut self) {
+        let (ticket, needs) = self.held_needs.pop_front().expect("no keys are waited for");
+        let found = self.found(&needs);
+        self.input(Input::Keys(ticket, found));
+    }
+
+    fn found(&self, needs: &[KeyNeeds]) -> Vec<ServerKeys> {
+        let wanted = |keys: &&ServerKeys| needs.iter().any(|need| need.server == keys.server);
+        self.keys.iter().filter(wanted).cloned().collect()
     }
 
     /// Time passes, and the machine is woken.
@@ -114,8 +132,11 @@ impl<M: Machine> Driver<M> {
                 return Some(Input::Rows(ticket, rows));
             }
             Output::NeedKeys(ticket, needs) => {
-                let wanted = |keys: &&ServerKeys| needs.iter().any(|need| need.server == keys.server);
-                return Some(Input::Keys(ticket, self.keys.iter().filter(wanted).cloned().collect()));
+                if self.hold_keys {
+                    self.held_needs.push_back((ticket, needs));
+                    return None;
+                }
+                return Some(Input::Keys(ticket, self.found(&needs)));
             }
             Output::Send(ticket, _, request) => self.sent.push_back((ticket, request)),
             Output::Ask(ticket, address, call) => self.asked.push_back((ticket, address, call)),
