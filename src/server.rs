@@ -21,6 +21,7 @@ pub mod contract;
 mod desk;
 pub mod endpoint;
 mod error;
+pub mod front;
 pub mod host;
 mod identity;
 pub mod keys;

@@ -19,6 +19,8 @@ pub enum Address {
     Peer(ServerName),
     /// A local user.
     Account(UserId),
+    /// What answers requests that need no peer.
+    Front,
 }
 
 /// When an input arrives, and chance for what has to be spread or unguessable.

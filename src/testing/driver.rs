@@ -6,8 +6,9 @@ use alloc::{
 };
 
 use crate::{
-    id::Timestamp,
-    server::{Address, Answer, Call, Input, KeyNeeds, Machine, Moment, Notification, Output, Request, ServerKeys, Ticket},
+    crypto::{Signature, SigningKey},
+    id::{ServerName, Timestamp},
+    server::{Address, Answer, Call, Input, Machine, Moment, Notification, Output, Request, ServerKeys, Ticket},
     store::memory::MemoryStore,
 };
 
@@ -21,14 +22,21 @@ pub struct Driver<M> {
     pub now: u64,
     /// Calls to other machines that are not answered yet.
     pub asked: VecDeque<(Ticket, Address, Call)>,
-    /// Requests that are not answered yet.
-    pub sent: VecDeque<(Ticket, Request)>,
+    /// Requests that are not answered yet, and to whom they go.
+    pub sent: VecDeque<(Ticket, ServerName, Request)>,
+    /// When the machine wants to be woken.
+    pub wake: Option<Timestamp>,
+    /// The platform's key, for a machine that has none.
+    pub platform: Option<SigningKey>,
     /// What local users were told.
     pub told: Vec<Notification>,
     /// Batches that were committed.
     pub commits: u64,
     /// Set to keep commits back until [`Driver::commit`].
     pub hold_commits: bool,
+    /// Set to keep signatures back until [`Driver::sign`].
+    pub hold_signatures: bool,
+    unsigned: VecDeque<Ticket>,
     held: VecDeque<(Ticket, crate::store::WriteBatch)>,
     /// Set to keep look-ups of keys back until [`Driver::give_keys`].
     pub hold_keys: bool,
@@ -48,9 +56,13 @@ impl<M: Machine> Driver<M> {
             now: 1_700_000_000_000,
             asked: VecDeque::new(),
             sent: VecDeque::new(),
+            wake: None,
+            platform: None,
             told: Vec::new(),
             commits: 0,
             hold_commits: false,
+            hold_signatures: false,
+            unsigned: VecDeque::new(),
             held: VecDeque::new(),
             hold_keys: false,
             held_needs: VecDeque::new(),
@@ -86,16 +98,16 @@ impl<M: Machine> Driver<M> {
         self.input(Input::Committed(ticket));
     }
 
-    /// Answers one look-up of keys that was kept back.
-    pub fn give_keys(&mut self) {
-        let (ticket, needs) = self.held_needs.pop_front().expect("no keys are waited for");
-        let found = self.found(&needs);
-        self.input(Input::Keys(ticket, found));
+    /// Gives the signatures that were asked for first and kept back.
+    pub fn sign(&mut self, signatures: Vec<Signature>) {
+        let ticket = self.unsigned.pop_front().expect("no signature is waiting");
+        self.input(Input::Signed(ticket, signatures));
     }
 
-    fn found(&self, needs: &[KeyNeeds]) -> Vec<ServerKeys> {
-        let wanted = |keys: &&ServerKeys| needs.iter().any(|need| need.server == keys.server);
-        self.keys.iter().filter(wanted).cloned().collect()
+    /// Answers the oldest call to another machine.
+    pub fn reply(&mut self, answer: Answer) {
+        let (ticket, ..) = self.asked.pop_front().expect("no call is waiting");
+        self.input(Input::Answer(ticket, answer));
     }
 
     /// Time passes, and the machine is woken.
@@ -108,6 +120,7 @@ impl<M: Machine> Driver<M> {
     pub fn input(&mut self, input: Input) {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
+            self.next += 1;
             let moment = Moment { now: Timestamp::new(self.now), random: [self.next.to_le_bytes()[0]; 16] };
             self.machine.handle(moment, input);
             while let Some(output) = self.machine.poll() {
@@ -138,14 +151,19 @@ impl<M: Machine> Driver<M> {
                 }
                 return Some(Input::Keys(ticket, self.found(&needs)));
             }
-            Output::Send(ticket, _, request) => self.sent.push_back((ticket, request)),
+            Output::Send(ticket, server, request) => self.sent.push_back((ticket, server, request)),
             Output::Ask(ticket, address, call) => self.asked.push_back((ticket, address, call)),
             Output::Respond(ticket, answer) => {
                 assert!(self.answers.insert(ticket, answer).is_none(), "answered twice");
             }
             Output::Notify(notification) => self.told.push(notification),
-            Output::Wake(_) => {}
-            Output::Sign(..) | Output::Broken => panic!("the machine cannot sign"),
+            Output::Wake(at) => self.wake = Some(at),
+            Output::Sign(ticket, _) if self.hold_signatures => self.unsigned.push_back(ticket),
+            Output::Sign(ticket, messages) => {
+                let key = self.platform.as_ref().expect("the machine cannot sign");
+                return Some(Input::Signed(ticket, messages.iter().map(|message| key.sign(message)).collect()));
+            }
+            Output::Broken => panic!("the machine is broken"),
         }
         None
     }

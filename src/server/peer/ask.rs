@@ -126,7 +126,10 @@ impl PeerMachine {
         if server != self.identity.name().as_str() {
             return Err(Failure::of(ErrorCode::NotFound, "the alias is another server's"));
         }
-        self.relay_to_user(ticket, directory(self.identity.name()), AccountCall::ResolveAlias(alias))
+        match directory(self.identity.name()) {
+            Some(directory) => self.relay_to_user(ticket, directory, AccountCall::ResolveAlias(alias)),
+            None => Err(Failure::of(ErrorCode::NotFound, "this server has no aliases")),
+        }
     }
 
     /// Whether a transaction is to be processed; if not, its caller is or will be answered.

@@ -58,8 +58,8 @@ pub(super) struct Taken {
 
 impl EduQueue {
     pub(super) fn open(first: &[Row], last: &[Row]) -> Self {
-        let mut queue = Self::default();
-        queue.next = last.first().and_then(number).map_or(0, |number| number.saturating_add(1));
+        let next = last.first().and_then(number).map_or(0, |number| number.saturating_add(1));
+        let mut queue = Self { next, ..Self::default() };
         queue.refill(first);
         queue
     }
@@ -99,10 +99,6 @@ impl EduQueue {
     /// The peer cannot be reached.
     pub(super) fn drop_fleeting(&mut self) {
         self.fleeting.clear();
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.window.is_empty() && self.fleeting.is_empty()
     }
 }
 

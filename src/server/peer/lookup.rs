@@ -139,6 +139,16 @@ impl Lookup {
         self.waiters.is_empty()
     }
 
+    /// Nobody waits any longer for what did not come in time.
+    fn give_up(&mut self, now: Timestamp) {
+        let is_overdue = |since: Timestamp| since.saturating_add(PATIENCE) <= now;
+        if self.direct.take_if(|since| is_overdue(*since)).is_some() {
+            self.direct_again = now.saturating_add(AFTER_FAILURE);
+            self.second = None;
+        }
+        self.notary.take_if(|notary| is_overdue(notary.since));
+    }
+
     fn satisfies(&self, want: &Want, now: Timestamp) -> bool {
         match want {
             Want::Sender(served) => served.claims.iter().all(|claim| self.current(&claim.key, now).is_some()),
@@ -177,6 +187,7 @@ impl PeerMachine {
         if self.lookup.satisfies(&want, moment.now) || self.lookup.is_fixed || self.lookup.waiters.len() >= MOST_WAITING {
             return self.settle_want(moment, want);
         }
+        self.lookup.give_up(moment.now);
         let deadline = moment.now.saturating_add(PATIENCE);
         self.lookup.waiters.push(Waiter { deadline, want });
         self.look_up(moment);
@@ -316,15 +327,7 @@ impl PeerMachine {
             core::mem::take(&mut self.lookup.waiters).into_iter().partition(|waiter| waiter.deadline <= moment.now);
         self.lookup.waiters = waiting;
         let late: Vec<Waiter> = late;
-        if !late.is_empty() {
-            let overdue = |since: Timestamp| since.saturating_add(PATIENCE) <= moment.now;
-            let lookup = &mut self.lookup;
-            if lookup.direct.take_if(|since| overdue(*since)).is_some() {
-                lookup.direct_again = moment.now.saturating_add(AFTER_FAILURE);
-                lookup.second = None;
-            }
-            lookup.notary.take_if(|notary| overdue(notary.since));
-        }
+        self.lookup.give_up(moment.now);
         for waiter in late {
             self.settle_want(moment, waiter.want);
         }

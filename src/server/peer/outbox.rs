@@ -4,6 +4,8 @@
 
 use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    format,
+    string::String,
     vec::Vec,
 };
 use core::time::Duration;
@@ -46,6 +48,8 @@ pub(super) struct Outbox {
     /// The room that was served last.
     turn: Option<RoomId>,
     pub(super) sending: Option<Sending>,
+    /// Transactions made since the machine was opened.
+    made: u64,
     attempts: u32,
     next_attempt: Timestamp,
     last_attempt: Timestamp,
@@ -120,6 +124,7 @@ impl Default for Outbox {
             rooms: BTreeMap::new(),
             turn: None,
             sending: None,
+            made: 0,
             attempts: 0,
             next_attempt: Timestamp::default(),
             last_attempt: Timestamp::default(),
@@ -312,6 +317,13 @@ impl Outbox {
         }
     }
 
+    /// The ID of a new transaction: never used before, also not before a restart.
+    pub(super) fn transaction_id(&mut self, moment: &Moment) -> String {
+        self.made = self.made.wrapping_add(1);
+        let random = u128::from_be_bytes(moment.random);
+        format!("h{:x}-{:x}-{random:032x}", moment.now.millis(), self.made)
+    }
+
     /// Fills a transaction with PDUs, a room's in order, the rooms in turn.
     pub(super) fn fill(&mut self, splice: &mut Splice, items: &mut Vec<Item>, now: Timestamp) {
         let most = if self.singles > 0 { 1 } else { MAX_PDUS };
@@ -326,7 +338,7 @@ impl Outbox {
         ring.extend(before);
         let mut pdus = 0;
         while pdus < most
-            && !(self.singles > 0 && !items.is_empty())
+            && (self.singles == 0 || items.is_empty())
             && let Some(room) = ring.pop_front()
         {
             let batch = self.rooms.get_mut(&room).and_then(|owing| owing.batch.as_mut());

@@ -2,7 +2,7 @@
 //!
 //! No lock is held while one is out: an event's echo may be served before the answer to the transaction that carried it.
 
-use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
+use alloc::{collections::BTreeMap, format, vec::Vec};
 use core::time::Duration;
 
 use super::{
@@ -125,7 +125,7 @@ impl PeerMachine {
         }
         let body = splice.into_body();
         self.outbox.sending = Some(Sending { items, length: body.len(), request: None, phase: Phase::Out });
-        let target = format!("{PREFIX}/send/{}", transaction_id(&moment));
+        let target = format!("{PREFIX}/send/{}", self.outbox.transaction_id(&moment));
         let request = request(http::Method::PUT, target, Some(body));
         let input = self.request_input(&request);
         self.sign(moment, input, Unsigned::Transaction(request));
@@ -211,9 +211,4 @@ fn verdict(result: Result<Response, SendError>, items: &[Item]) -> Verdict {
 
 fn carries(items: &[Item], id: &EventId) -> bool {
     items.iter().any(|item| matches!(item, Item::Pdu(_, carried, _) if carried == id))
-}
-
-/// The ID of a new transaction: never used before, also not before a restart.
-fn transaction_id(moment: &Moment) -> String {
-    format!("h{:x}-{:032x}", moment.now.millis(), u128::from_be_bytes(moment.random))
 }

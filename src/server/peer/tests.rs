@@ -1,0 +1,9 @@
+//! The peer machine driven by hand: what goes in, what comes out, in which order.
+
+mod authentication;
+mod bad_requests;
+mod edus;
+mod keys;
+mod outgoing;
+mod requests;
+mod transactions;

@@ -199,18 +199,15 @@ impl PeerMachine {
         let Some(running) = self.intake.running.take_if(|running| running.parts.is_empty()) else { return };
         let response = running.answer();
         self.leave(Lane::Send, &running.id, &response, running.batch);
+        // One whose time ends at this very moment still has its turn.
+        self.refuse_waiting(|deadline| deadline < moment.now);
         if let Some(next) = self.intake.waiting.pop_front() {
             self.start(moment, next.id, next.body);
         }
     }
 
     pub(super) fn expire_transactions(&mut self, moment: Moment) {
-        let late = |deadline: Timestamp| deadline <= moment.now;
-        while let Some(waiting) = self.intake.waiting.pop_front_if(|waiting| late(waiting.deadline)) {
-            let failure = Failure::of(ErrorCode::BadState, "the transaction before this one is still being processed");
-            self.leave(Lane::Send, &waiting.id, &failure.to_response(), WriteBatch::new());
-        }
-        if let Some(running) = self.intake.running.as_mut().filter(|running| late(running.deadline)) {
+        if let Some(running) = self.intake.running.as_mut().filter(|running| running.deadline <= moment.now) {
             for part in core::mem::take(&mut running.parts).into_values() {
                 let error = "not processed in time; it may be later, so send it again rather than anew";
                 match part {
@@ -222,6 +219,15 @@ impl PeerMachine {
                 }
             }
             self.end_if_whole(moment);
+        }
+        self.refuse_waiting(|deadline| deadline <= moment.now);
+    }
+
+    /// Refuses the transactions that have waited too long.
+    fn refuse_waiting(&mut self, is_late: impl Fn(Timestamp) -> bool) {
+        while let Some(waiting) = self.intake.waiting.pop_front_if(|waiting| is_late(waiting.deadline)) {
+            let failure = Failure::of(ErrorCode::BadState, "the transaction before this one is still being processed");
+            self.leave(Lane::Send, &waiting.id, &failure.to_response(), WriteBatch::new());
         }
     }
 }
