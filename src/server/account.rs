@@ -47,7 +47,7 @@ pub struct AccountMachine {
     devices: Devices,
     rooms: Rooms,
     aliases: BTreeMap<String, (RoomId, Vec<ServerName>)>,
-    /// The number of the next key or message.
+    /// The number of the next key or message. They begin at 1, so that a device that has none can say 0.
     next_number: u64,
 }
 
@@ -76,7 +76,7 @@ impl AccountMachine {
             devices: Devices::default(),
             rooms: Rooms::default(),
             aliases: BTreeMap::new(),
-            next_number: 0,
+            next_number: 1,
         }
     }
 
@@ -88,7 +88,7 @@ impl AccountMachine {
         self.devices = records.devices;
         self.rooms = records.rooms;
         self.aliases = records.aliases;
-        self.next_number = records.next_number;
+        self.next_number = records.next_number.max(1);
     }
 
     fn take(&mut self, moment: Moment, input: Input) {
