@@ -181,6 +181,12 @@ impl Duo {
         self.part.asked.extend(left);
     }
 
+    /// How many requests of the participant are unanswered.
+    pub fn waiting(&self) -> usize {
+        let is_fetch = |call: &Call| matches!(call, Call::Peer(PeerCall::Fetch { .. }));
+        self.part.asked.iter().filter(|(_, _, call)| is_fetch(call)).count()
+    }
+
     /// Answers the participant's first unanswered request with what a test makes up.
     pub fn answer_with(&mut self, answer: Answer) {
         let at = self.part.asked.iter().position(|(_, _, call)| matches!(call, Call::Peer(PeerCall::Fetch { .. })));
