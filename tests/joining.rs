@@ -1,0 +1,245 @@
+//! A user joins, knocks at and leaves rooms that our server is not in (spec, section 7).
+
+use hublet::{
+    id::RoomId,
+    json::Document,
+    room::membership::Membership,
+    server::{Address, Answer, Call, ErrorCode, PeerCall, Response, RoomCall, SendError},
+    store::{Query, Table},
+    testing::{
+        Fate, Net, Way, content,
+        duo::{ANN, Duo, HAL, HUB, failures, ok, silence},
+        server, user,
+    },
+};
+
+fn member(membership: Membership, via: &[&str]) -> Call {
+    let via = via.iter().map(|name| server(name)).collect();
+    Call::Room(RoomCall::Member { user: user(ANN), membership, via })
+}
+
+/// The first request that the participant waits for: whom it asks, and the target.
+fn asked(duo: &Duo) -> Option<(String, String)> {
+    duo.part.asked.iter().find_map(|(_, to, call)| match (to, call) {
+        (Address::Peer(name), Call::Peer(PeerCall::Fetch { target, .. })) => Some((name.as_str().into(), target.clone())),
+        _ => None,
+    })
+}
+
+fn refused(status: u16, body: &str) -> Answer {
+    Answer::Response(Response { status, body: body.as_bytes().to_vec() })
+}
+
+#[test]
+fn servers_are_asked_in_turn_and_the_hub_is_found() {
+    let mut duo = Duo::new("{}");
+    let ticket = duo.part.begin(member(Membership::Join, &["dead.example", "part.example", "other.example"]));
+    assert_eq!(asked(&duo).unwrap().0, "dead.example");
+    duo.answer_with(silence());
+    assert_eq!(asked(&duo).unwrap().0, "other.example", "we do not ask ourselves");
+    duo.answer_with(refused(400, r#"{"errcode":"M_WRONG_SERVER","error":"not me","hub_server":"hub.example"}"#));
+    assert_eq!(asked(&duo).unwrap().0, HUB);
+    duo.serve();
+    assert!(matches!(duo.part.answer(ticket), Some(Answer::Accepted(_))));
+    let log = duo.hub_log();
+    assert_eq!(duo.part_ids(), [log.last().unwrap().1]);
+}
+
+#[test]
+fn a_refusal_comes_with_the_hubs_words() {
+    let mut duo = Duo::new("{}");
+    let ticket = duo.part.begin(member(Membership::Join, &[HUB, "other.example"]));
+    duo.answer_with(refused(403, r#"{"errcode":"M_FORBIDDEN","error":"you are banned"}"#));
+    duo.answer_with(refused(404, r#"{"errcode":"M_NOT_FOUND","error":"what room"}"#));
+    let Some(Answer::Refused(failure)) = duo.part.answer(ticket) else { panic!("no refusal") };
+    assert_eq!((failure.status, failure.code, failure.error.as_str()), (403, ErrorCode::Forbidden, "you are banned"));
+    assert!(duo.part.store.is_empty());
+}
+
+#[test]
+fn nobody_to_ask_is_told() {
+    let mut duo = Duo::new("{}");
+    let ticket = duo.part.begin(member(Membership::Join, &[]));
+    assert_eq!(asked(&duo).unwrap().0, HUB, "the room ID names a server");
+    duo.answer_with(silence());
+    let Some(Answer::Refused(failure)) = duo.part.answer(ticket) else { panic!("no refusal") };
+    assert_eq!(failure.status, 502);
+    for (membership, status) in [(Membership::Ban, 400), (Membership::Invite, 400)] {
+        let Answer::Refused(failure) = duo.part.ask(member(membership, &[])) else { panic!("no refusal") };
+        assert_eq!(failure.status, status);
+    }
+    let call = RoomCall::Member { user: user(HAL), membership: Membership::Join, via: vec![] };
+    assert!(matches!(duo.part.ask(Call::Room(call)), Answer::Refused(failure) if failure.status == 403));
+}
+
+#[test]
+fn a_template_for_something_else_is_not_filled_in() {
+    let good = r#"{"event":{"content":{"membership":"join"},"room_id":"!room:hub.example","sender":"@ann:part.example","state_key":"@ann:part.example","type":"m.room.member"},"room_version":"I.1"}"#;
+    for (from, to, code) in [
+        (r#""membership":"join""#, r#""membership":"leave""#, ErrorCode::Unknown),
+        ("!room:", "!other:", ErrorCode::Unknown),
+        (r#""sender":"@ann"#, r#""sender":"@bob"#, ErrorCode::Unknown),
+        ("m.room.member", "m.room.name", ErrorCode::Unknown),
+        ("I.1", "11", ErrorCode::IncompatibleRoomVersion),
+        ("I.1", "nonsense", ErrorCode::IncompatibleRoomVersion),
+    ] {
+        let mut duo = Duo::new("{}");
+        let ticket = duo.part.begin(member(Membership::Join, &[HUB]));
+        duo.answer_with(ok(&good.replacen(from, to, 1)));
+        let Some(Answer::Refused(failure)) = duo.part.answer(ticket) else { panic!("{to} was filled in") };
+        assert_eq!(failure.code, code, "{to}");
+    }
+    // Without its wrapper, and with more than is wanted, it is the same.
+    let mut duo = Duo::new("{}");
+    duo.part.begin(member(Membership::Join, &[HUB]));
+    let bare = good.split_once(":").unwrap().1.rsplit_once(r#","room_version"#).unwrap().0;
+    duo.answer_with(ok(&bare.replacen('{', r#"{"auth_events":[],"prev_events":["x"],"#, 1)));
+    assert!(asked(&duo).unwrap().1.contains("/send_join/"));
+}
+
+/// The hub's answer to the participant's send_join, which is not given.
+fn answer_to_join(duo: &mut Duo) -> (hublet::server::Ticket, serde_json::Value) {
+    let ticket = duo.part.begin(member(Membership::Join, &[HUB]));
+    duo.serve_but(|target| target.contains("make_join"));
+    let at = duo.part.asked.iter().position(|(_, _, call)| matches!(call, Call::Peer(PeerCall::Fetch { .. }))).unwrap();
+    let Call::Peer(PeerCall::Fetch { method, target, body }) = duo.part.asked[at].2.clone() else { unreachable!() };
+    let Answer::Response(response) = duo.ask_hub(&method, &target, body) else { panic!("no answer") };
+    (ticket, serde_json::from_slice(&response.body).unwrap())
+}
+
+#[test]
+fn an_answer_that_does_not_hold_up_is_not_believed() {
+    type Change = fn(&mut serde_json::Value);
+    let cases: [(&str, Change); 11] = [
+        ("no state", |answer| drop(answer.as_object_mut().unwrap().remove("state"))),
+        ("no event", |answer| drop(answer.as_object_mut().unwrap().remove("event"))),
+        ("another event", |answer| answer["event"] = answer["state"][1].clone()),
+        ("no create event", |answer| {
+            answer["auth_chain"] = serde_json::json!([]);
+            drop(answer["state"].as_array_mut().unwrap().remove(0));
+        }),
+        ("a wrong signature", |answer| {
+            answer["state"][2]["signatures"] = answer["state"][1]["signatures"].clone();
+            answer["auth_chain"] = serde_json::json!([]);
+        }),
+        ("another time", |answer| answer["state"][2]["origin_server_ts"] = 1.into()),
+        ("another room", |answer| answer["state"][2]["room_id"] = "!x:hub.example".into()),
+        ("a malformed event", |answer| answer["state"][2]["sender"] = "hal".into()),
+        ("an event that is none", |answer| answer["state"][2] = 7.into()),
+        ("the join without the hub", |answer| drop(answer["event"]["signatures"].as_object_mut().unwrap().remove(HUB))),
+        ("the join without its links", |answer| answer["event"]["prev_events"] = serde_json::json!([])),
+    ];
+    for (name, change) in cases {
+        let mut duo = Duo::new("{}");
+        let (ticket, mut answer) = answer_to_join(&mut duo);
+        change(&mut answer);
+        duo.answer_with(ok(&answer.to_string()));
+        let Some(Answer::Refused(failure)) = duo.part.answer(ticket) else { panic!("{name} was believed") };
+        assert_eq!(failure.status, 502, "{name}: {}", failure.error);
+        assert!(failure.error.contains("hub.example cannot be used"), "{name}: {}", failure.error);
+        assert!(duo.part.store.is_empty(), "{name}");
+        // Nothing is left behind: the next attempt succeeds.
+        let ticket = duo.join();
+        assert!(matches!(duo.part.answer(ticket), Some(Answer::Accepted(_))), "{name}");
+    }
+    let mut duo = Duo::new("{}");
+    let (ticket, answer) = answer_to_join(&mut duo);
+    duo.answer_with(ok(&answer.to_string()));
+    assert!(matches!(duo.part.answer(ticket), Some(Answer::Accepted(_))), "unchanged it is");
+}
+
+#[test]
+fn the_state_may_be_that_after_the_join_and_redacted_in_part() {
+    let mut duo = Duo::new("{}");
+    let (ticket, mut answer) = answer_to_join(&mut duo);
+    let join = answer["event"].clone();
+    answer["state"].as_array_mut().unwrap().push(join);
+    for event in answer["state"].as_array_mut().unwrap() {
+        event["unsigned"] = serde_json::json!({"age": 1});
+        event["event_id"] = "$x".into();
+    }
+    duo.answer_with(ok(&answer.to_string()));
+    assert!(matches!(duo.part.answer(ticket), Some(Answer::Accepted(_))));
+    duo.sent = duo.hub_log().last().unwrap().0;
+    duo.say("hello");
+    assert!(failures(&duo.catch_up()).is_empty());
+    let rows = duo.part.store.read(&Query::all(Table::Log));
+    let events = rows.iter().filter(|row| row.value.windows(8).any(|at| at == b"unsigned")).count();
+    assert_eq!(events, 0, "what no hash covers is not kept");
+}
+
+#[test]
+fn a_lost_answer_is_asked_for_again_in_the_same_transaction() {
+    let mut net = Net::new(&[&server(HUB), &server("part.example")]);
+    let room = net.create(HAL, "!r:hub.example", true, "{}");
+    let mut lost = 0;
+    net.rule(move |packet| {
+        let loses = matches!(packet.way, Way::Answer(_)) && packet.request.target.contains("/send_join/") && lost < 2;
+        lost += u32::from(loses);
+        if loses { Fate::Lose } else { Fate::Pass }
+    });
+    let join = net.join(ANN, &room, HUB);
+    assert_eq!(net.ids(HUB, &room, 0).len(), 6, "appended once");
+    assert_eq!(net.ids("part.example", &room, 0), [join]);
+}
+
+#[test]
+fn a_hub_that_stays_silent_is_told_of() {
+    let mut duo = Duo::new("{}");
+    let ticket = duo.part.begin(member(Membership::Join, &[HUB]));
+    duo.serve_but(|target| target.contains("make_join"));
+    (0..3).for_each(|_| duo.answer_with(Answer::Unreachable(SendError::TimedOut)));
+    let Some(Answer::Refused(failure)) = duo.part.answer(ticket) else { panic!("no refusal") };
+    assert_eq!(failure.status, 502);
+    let ticket = duo.part.begin(member(Membership::Join, &[HUB]));
+    duo.part.wake_after(20_000);
+    assert!(matches!(duo.part.answer(ticket), Some(Answer::Refused(failure)) if failure.status == 502), "in time");
+}
+
+#[test]
+fn a_user_knocks_and_takes_it_back() {
+    let mut duo = Duo::new("{}");
+    duo.event(HAL, "m.room.join_rules", Some(""), r#"{"join_rule":"knock"}"#);
+    for (membership, word) in [(Membership::Knock, "knock"), (Membership::Leave, "leave")] {
+        let ticket = duo.part.begin(member(membership, &[HUB]));
+        duo.serve();
+        assert!(matches!(duo.part.answer(ticket), Some(Answer::Accepted(_))), "{word}");
+        let last = duo.hub_log().pop().unwrap().2.unwrap();
+        assert!(core::str::from_utf8(&last).unwrap().contains(&format!(r#""membership":"{word}""#)));
+        let told = duo.part.asked.iter().any(|(_, to, call)| {
+            *to == Address::Account(user(ANN)) && format!("{call:?}").contains(&format!("{membership:?}"))
+        });
+        assert!(told, "the account hears of it");
+        assert!(duo.part.store.is_empty());
+    }
+    let ticket = duo.part.begin(member(Membership::Join, &[HUB]));
+    duo.serve();
+    assert!(matches!(duo.part.answer(ticket), Some(Answer::Refused(failure)) if failure.code == ErrorCode::Forbidden));
+}
+
+#[test]
+fn where_our_server_is_in_the_room_a_join_is_an_event_like_others() {
+    let mut net = Net::new(&[&server(HUB), &server("part.example")]);
+    let room = net.create(HAL, "!r:hub.example", true, "{}");
+    net.join(ANN, &room, HUB);
+    net.join("@amy:part.example", &room, HUB);
+    net.join("@hob:hub.example", &room, HUB);
+    let hub = net.ids(HUB, &room, 0);
+    assert_eq!(hub.len(), 8);
+    assert!(hub.ends_with(&net.ids("part.example", &room, 0)));
+    assert_eq!(net.ids("part.example", &room, 0).len(), 3);
+}
+
+#[test]
+fn a_member_event_for_a_room_we_are_not_in_is_not_taken() {
+    let mut duo = Duo::new("{}");
+    let kick: Document = {
+        let body = r#"{"membership":"leave"}"#;
+        let room: &RoomId = &duo.room_id;
+        let lpdu = hublet::testing::lpdu(room, "@far:far.example", HUB, "m.room.member", Some(ANN), body, 1);
+        content(core::str::from_utf8(lpdu.bytes()).unwrap())
+    };
+    let ticket = duo.begin(vec![kick]);
+    let outcomes = duo.outcomes(ticket);
+    assert_eq!(outcomes[0].failure.as_ref().unwrap().code, ErrorCode::NotFound, "the peer machine asks the account");
+}
