@@ -1,4 +1,8 @@
 //! What the hub did not send is asked of it, down to what is known (spec, section 4).
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unreachable, clippy::unwrap_used)]
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use hublet::{
     id::EventId,

@@ -1,4 +1,8 @@
 //! Under a hostile hub nothing invalid is shown, and what diverges is reported with two signed events.
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unreachable, clippy::unwrap_used)]
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use hublet::{
     id::EventId,
@@ -16,10 +20,11 @@ use hublet::{
 fn state(duo: &mut Duo, kind: &str, state_key: &str) -> EventId {
     let is_it = |bytes: &Vec<u8>| {
         let event = document(bytes);
-        let is = |key: &str, value: &str| event.root().member(key).and_then(|text| text.as_str()).as_deref() == Some(value);
+        let is =
+            |key: &str, value: &str| event.root().member(key).and_then(|text| text.as_str()).as_deref() == Some(value);
         is("type", kind) && is("state_key", state_key)
     };
-    let found = duo.hub_log().into_iter().filter(|(_, _, bytes)| bytes.as_ref().is_some_and(is_it)).last();
+    let found = duo.hub_log().into_iter().filter(|(_, _, bytes)| bytes.as_ref().is_some_and(is_it)).next_back();
     found.unwrap().1
 }
 
@@ -29,7 +34,8 @@ fn head(duo: &mut Duo) -> EventId {
 
 /// A message that the hub signs, by `sender`, after `prev`.
 fn message(duo: &mut Duo, sender: &str, body: &str, prev: &[EventId]) -> (EventId, Document) {
-    let auth = [state(duo, "m.room.create", ""), state(duo, "m.room.power_levels", ""), state(duo, "m.room.member", sender)];
+    let auth =
+        [state(duo, "m.room.create", ""), state(duo, "m.room.power_levels", ""), state(duo, "m.room.member", sender)];
     forge(duo, sender, "m.room.message", None, body, &auth, prev)
 }
 
@@ -150,7 +156,11 @@ fn spec_4_5_what_the_rules_refuse_is_a_link() {
 fn wrong_signatures_are_dropped_and_leave_nothing() {
     let mut duo = Duo::joined();
     let prev = head(&mut duo);
-    let auth = [state(&mut duo, "m.room.create", ""), state(&mut duo, "m.room.power_levels", ""), state(&mut duo, "m.room.member", ANN)];
+    let auth = [
+        state(&mut duo, "m.room.create", ""),
+        state(&mut duo, "m.room.power_levels", ""),
+        state(&mut duo, "m.room.member", ANN),
+    ];
     let prevs = [prev];
     let forgery = forgery(&duo, ANN, "m.room.message", None, r#"{"body":"forged"}"#, &auth, &prevs);
     let wrong = |server: &str| {
@@ -179,7 +189,11 @@ fn wrong_signatures_are_dropped_and_leave_nothing() {
 fn what_follows_a_dropped_event_follows_a_hole() {
     let mut duo = Duo::joined();
     let prev = head(&mut duo);
-    let auth = [state(&mut duo, "m.room.create", ""), state(&mut duo, "m.room.power_levels", ""), state(&mut duo, "m.room.member", ANN)];
+    let auth = [
+        state(&mut duo, "m.room.create", ""),
+        state(&mut duo, "m.room.power_levels", ""),
+        state(&mut duo, "m.room.member", ANN),
+    ];
     let (bad, event) = forgery(&duo, ANN, "m.room.message", None, "{}", &auth, &[prev]).make_without(&[PART]);
     let (good, next) = message(&mut duo, HAL, r#"{"body":"after"}"#, &[bad]);
     let ticket = duo.begin(vec![event.clone(), next]);
@@ -227,7 +241,12 @@ fn a_join_that_came_as_state_is_not_replayed() {
     let body = r#"{"membership":"join"}"#;
     let lpdu = hublet::testing::lpdu(&duo.room_id, far, HUB, "m.room.member", Some(far), body, 1_700_000_000_500);
     let event = document(lpdu.bytes());
-    let call = RoomCall::SendMember { origin: server("far.example"), keys: keys_of("far.example"), membership: Membership::Join, event };
+    let call = RoomCall::SendMember {
+        origin: server("far.example"),
+        keys: keys_of("far.example"),
+        membership: Membership::Join,
+        event,
+    };
     duo.hub.ask(Call::Room(call));
     duo.event(HAL, "m.room.member", Some(far), r#"{"membership":"leave"}"#);
     let ticket = duo.join();
@@ -250,7 +269,10 @@ fn only_the_hub_is_heard() {
     let ticket = duo.begin_from("far.example", events.clone());
     let outcomes = duo.outcomes(ticket);
     let failure = outcomes[0].failure.as_ref().unwrap();
-    assert_eq!((failure.status, failure.code, failure.hub_server.clone()), (403, ErrorCode::Forbidden, Some(server(HUB))));
+    assert_eq!(
+        (failure.status, failure.code, failure.hub_server.clone()),
+        (403, ErrorCode::Forbidden, Some(server(HUB)))
+    );
     // An LPDU is sent on to the hub.
     let lpdu = hublet::testing::lpdu(&duo.room_id, "@far:far.example", PART, "m.room.message", None, "{}", 5);
     for origin in [HUB, "far.example"] {
@@ -268,7 +290,11 @@ fn only_the_hub_is_heard() {
 fn an_event_through_another_hub_is_dropped() {
     let mut duo = Duo::joined();
     let prev = head(&mut duo);
-    let auth = [state(&mut duo, "m.room.create", ""), state(&mut duo, "m.room.power_levels", ""), state(&mut duo, "m.room.member", ANN)];
+    let auth = [
+        state(&mut duo, "m.room.create", ""),
+        state(&mut duo, "m.room.power_levels", ""),
+        state(&mut duo, "m.room.member", ANN),
+    ];
     let prevs = [prev];
     let forgery = Forgery { hub: "far.example", ..forgery(&duo, ANN, "m.room.message", None, "{}", &auth, &prevs) };
     let (bad, event) = forgery.make();
@@ -317,7 +343,11 @@ fn spec_3_3_a_redaction_redacts_where_it_may_and_else_nothing() {
     // In one transaction with its target.
     let (prev, ids) = (head(&mut duo), duo.part_ids().len());
     let (said, event) = message(&mut duo, HAL, r#"{"body":"another secret"}"#, &[prev]);
-    let auth = [state(&mut duo, "m.room.create", ""), state(&mut duo, "m.room.power_levels", ""), state(&mut duo, "m.room.member", HAL)];
+    let auth = [
+        state(&mut duo, "m.room.create", ""),
+        state(&mut duo, "m.room.power_levels", ""),
+        state(&mut duo, "m.room.member", HAL),
+    ];
     let body = format!(r#"{{"hublet.redacts":"{said}"}}"#);
     let (redaction, second) = forge(&duo, HAL, "m.room.redaction", None, &body, &auth, &[said]);
     // A user without the level, whose server is another, redacts nothing.
@@ -347,7 +377,9 @@ fn a_fork_below_our_join_brings_nothing_old_back() {
     let (forked, event) = message(&mut duo, HAL, r#"{"body":"forked"}"#, &[before]);
     assert!(failures(&duo.receive(vec![event])).is_empty());
     assert_eq!(duo.part_ids()[1..], [before, forked]);
-    assert!(duo.part.told.iter().any(|told| matches!(told, Notification::Hole { event_id, .. } if *event_id == before)));
+    assert!(
+        duo.part.told.iter().any(|told| matches!(told, Notification::Hole { event_id, .. } if *event_id == before))
+    );
     assert!(!duo.part_ids().contains(&old));
     let call = hublet::testing::Net::event("m.room.name", Some(""), ANN, r#"{"name":"x"}"#);
     assert!(matches!(duo.part.ask(call), Answer::Refused(_)), "Ann's old level is not back");

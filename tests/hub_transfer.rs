@@ -1,4 +1,8 @@
 //! A room moves to another hub (spec, section 9).
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unreachable, clippy::unwrap_used)]
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use hublet::{
     id::RoomId,

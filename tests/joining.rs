@@ -1,4 +1,8 @@
 //! A user joins, knocks at and leaves rooms that our server is not in (spec, section 7).
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unreachable, clippy::unwrap_used)]
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use hublet::{
     id::RoomId,
@@ -21,7 +25,9 @@ fn member(membership: Membership, via: &[&str]) -> Call {
 /// The first request that the participant waits for: whom it asks, and the target.
 fn asked(duo: &Duo) -> Option<(String, String)> {
     duo.part.asked.iter().find_map(|(_, to, call)| match (to, call) {
-        (Address::Peer(name), Call::Peer(PeerCall::Fetch { target, .. })) => Some((name.as_str().into(), target.clone())),
+        (Address::Peer(name), Call::Peer(PeerCall::Fetch { target, .. })) => {
+            Some((name.as_str().into(), target.clone()))
+        }
         _ => None,
     })
 }

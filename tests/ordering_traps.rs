@@ -1,4 +1,8 @@
 //! Orders of arrival that were seen to break servers in the wild.
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unreachable, clippy::unwrap_used)]
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use core::time::Duration;
 
@@ -27,7 +31,8 @@ fn an_echo_comes_before_the_answer_to_the_request_that_sent_it() {
     net.join(ANN, &room, HUB);
     net.rule(|packet| if answers_to(packet, "part.example", "/send/") { Fate::Hold } else { Fate::Pass });
     let lpdu_id = net.say(ANN, &room, "hello");
-    let echoed = |told: &Notification| matches!(told, Notification::Appended { lpdu_id: id, .. } if *id == Some(lpdu_id));
+    let echoed =
+        |told: &Notification| matches!(told, Notification::Appended { lpdu_id: id, .. } if *id == Some(lpdu_id));
     assert_eq!(net.told("part.example").iter().filter(|told| echoed(told)).count(), 1, "the echo is there");
     assert!(net.wire().any(|packet| answers_to(packet, "part.example", "/send/")), "the answer is not");
     net.rule(|_| Fate::Pass);
@@ -43,14 +48,20 @@ fn an_echo_comes_before_the_answer_to_the_request_that_sent_it() {
 fn an_echo_comes_before_the_hub_refuses_what_it_echoes() {
     let mut duo = Duo::joined();
     let body = hublet::testing::content(r#"{"body":"x"}"#);
-    let call = RoomCall::SendEvent { sender: hublet::testing::user(ANN), kind: "m.room.message".into(), state_key: None, content: body };
+    let call = RoomCall::SendEvent {
+        sender: hublet::testing::user(ANN),
+        kind: "m.room.message".into(),
+        state_key: None,
+        content: body,
+    };
     assert!(matches!(duo.part.ask(Call::Room(call)), Answer::Accepted(_)));
     let lpdus = duo.pulled();
     assert!(failures(&duo.send_lpdus(&lpdus)).is_empty());
     assert!(failures(&duo.catch_up()).is_empty());
     duo.part.told.clear();
     let failure = hublet::server::Failure::new(403, hublet::server::ErrorCode::Forbidden, "late");
-    let delivered = hublet::server::Delivered { shelf: Shelf::Pending, position: 0, refused: vec![(lpdus[0].0, failure)] };
+    let delivered =
+        hublet::server::Delivered { shelf: Shelf::Pending, position: 0, refused: vec![(lpdus[0].0, failure)] };
     let pull = RoomCall::Pull { peer: server(HUB), delivered: Some(delivered) };
     assert!(matches!(duo.part.ask(Call::Room(pull)), Answer::Owed(owed) if owed.events.is_empty()));
     assert!(duo.part.told.is_empty(), "what stands in the log was sent: {:?}", duo.part.told);
@@ -136,10 +147,15 @@ fn spec_6_a_key_that_does_not_come_in_time_is_missing_and_checked_later() {
     assert!(duo.part.answer(ticket).is_none());
     duo.part.wake_after(1);
     assert!(failures(&duo.outcomes(ticket)).is_empty());
-    let checks: Vec<bool> = duo.part.told.iter().filter_map(|told| match told {
-        Notification::Appended { sender_verified, .. } => Some(*sender_verified),
-        _ => None,
-    }).collect();
+    let checks: Vec<bool> = duo
+        .part
+        .told
+        .iter()
+        .filter_map(|told| match told {
+            Notification::Appended { sender_verified, .. } => Some(*sender_verified),
+            _ => None,
+        })
+        .collect();
     assert_eq!(checks, [false, true]);
     let log = duo.part_log();
     // Opened anew, it still knows what was not checked; the key comes then.
@@ -147,7 +163,8 @@ fn spec_6_a_key_that_does_not_come_in_time_is_missing_and_checked_later() {
     duo.part.input(hublet::server::Input::Woken);
     duo.part_ids();
     duo.part.wake_after(61_000);
-    let rechecked = |told: &Notification| matches!(told, Notification::Rechecked { position: 1, sender_verified: true, .. });
+    let rechecked =
+        |told: &Notification| matches!(told, Notification::Rechecked { position: 1, sender_verified: true, .. });
     assert!(duo.part.told.iter().any(rechecked), "{:?}", duo.part.told);
     assert_eq!(duo.part_log(), log, "nothing has moved");
     duo.part.told.clear();

@@ -1,9 +1,15 @@
 //! Under an honest hub every participant's log equals the hub's from its join on.
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unreachable, clippy::unwrap_used)]
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+use core::time::Duration;
 
 use hublet::{
     room::membership::Membership,
-    server::Answer,
-    testing::{Net, server},
+    server::{Answer, Notification},
+    testing::{Fate, Net, Server, server},
 };
 
 const HUB: &str = "hub.example";
@@ -37,4 +43,91 @@ fn a_joined_server_has_what_the_hub_has() {
     let hub = net.ids(HUB, &room, 0);
     assert_eq!(net.ids("a.example", &room, 0), hub[from..hub.len() - 1], "it has its own leave and nothing after");
     assert_eq!(net.ids("b.example", &room, 0), hub[from + 3..]);
+}
+
+#[test]
+fn a_platform_that_keeps_the_key_signs_when_asked() {
+    let names = [HUB, "a.example", "b.example"].map(server);
+    let servers = names.iter().map(|name| (name.clone(), Server::new(name, true))).collect();
+    let mut net = Net::of(servers);
+    let room = net.create(HAL, "!r:hub.example", true, r#"{"hublet.hub_transfer":true}"#);
+    net.join(ANN, &room, HUB);
+    net.join(BOB, &room, HUB);
+    let said = net.say(HAL, &room, "hello");
+    let body = format!(r#"{{"hublet.redacts":"{said}"}}"#);
+    assert!(matches!(net.send(HAL, &room, "m.room.redaction", None, &body), Some(Answer::Accepted(_))));
+    net.say(ANN, &room, "hi");
+    let hub = net.ids(HUB, &room, 0);
+    assert!(hub.ends_with(&net.ids("a.example", &room, 0)));
+    assert!(hub.ends_with(&net.ids("b.example", &room, 0)));
+    assert_eq!(net.ids("a.example", &room, 0).len(), 5);
+    let levels = r#"{"users":{"@ann:a.example":100,"@hal:hub.example":100}}"#;
+    net.send(HAL, &room, "m.room.power_levels", Some(""), levels).unwrap();
+    let consent = hublet::server::Call::Room(hublet::server::RoomCall::Consent { to: server("a.example") });
+    net.ask(&server(HUB), hublet::server::Address::Room(room.clone()), consent);
+    assert!(matches!(net.send(ANN, &room, "m.room.hub", Some(""), "{}"), Some(Answer::Accepted(_))));
+    net.say(BOB, &room, "to the new hub");
+    assert_eq!(net.ids("a.example", &room, -100), net.ids(HUB, &room, 0));
+}
+
+#[test]
+fn a_kicked_server_gets_the_kick_and_no_more() {
+    let mut net = net();
+    let room = net.create(HAL, "!r:hub.example", true, "{}");
+    net.join(ANN, &room, HUB);
+    net.join(BOB, &room, HUB);
+    net.send(HAL, &room, "m.room.member", Some(ANN), r#"{"membership":"ban"}"#).unwrap();
+    net.say(BOB, &room, "without Ann");
+    let hub = net.ids(HUB, &room, 0);
+    assert!(hub[..hub.len() - 1].ends_with(&net.ids("a.example", &room, 0)));
+    assert!(
+        matches!(net.member(ANN, &room, Membership::Join, &[HUB]), Some(Answer::Refused(failure)) if failure.status == 403)
+    );
+}
+
+/// Numbers that repeat: which packets are lost.
+struct Dice(u64);
+
+impl Dice {
+    fn falls(&mut self, percent: u64) -> bool {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % 100 < percent
+    }
+}
+
+#[test]
+fn loss_and_restarts_change_nothing_in_the_end() {
+    for seed in 1..=12_u64 {
+        let mut net = net();
+        let room = net.create(HAL, "!r:hub.example", true, "{}");
+        net.join(ANN, &room, HUB);
+        net.join(BOB, &room, HUB);
+        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        net.rule(move |_| if dice.falls(25) { Fate::Lose } else { Fate::Pass });
+        let mut dice = Dice(seed);
+        for round in 0..30 {
+            let sender = [HAL, ANN, BOB][round % 3];
+            net.send(sender, &room, "m.room.message", None, &format!(r#"{{"body":"{round}"}}"#)).unwrap();
+            if dice.falls(20) {
+                let name = ["a.example", "b.example"][round % 2];
+                net.restart(&server(name));
+            }
+            net.pass(Duration::from_secs(3));
+        }
+        net.rule(|_| Fate::Pass);
+        net.pass(Duration::from_secs(7_200));
+        let hub = net.ids(HUB, &room, 0);
+        assert_eq!(hub.len(), 7 + 30, "seed {seed}: each event once");
+        for name in ["a.example", "b.example"] {
+            let log = net.ids(name, &room, 0);
+            assert!(hub.ends_with(&log), "seed {seed}, {name}");
+            let told = net.told(name);
+            let reported = |told: &Notification| {
+                matches!(told, Notification::Fork { .. } | Notification::Rejected { .. } | Notification::Hole { .. })
+            };
+            assert!(!told.iter().any(reported), "seed {seed}, {name}");
+        }
+    }
 }

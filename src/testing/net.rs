@@ -157,6 +157,19 @@ impl Net {
         self.now = end;
     }
 
+    /// Drops a server's machines, and wakes those anew that have something to do; what is on the wire stays there.
+    pub fn restart(&mut self, name: &ServerName) {
+        let moment = self.moment();
+        if let Some(server) = self.servers.get_mut(name) {
+            server.restart(moment);
+        }
+        let broken: Vec<_> = self.serving.keys().filter(|(server, _)| server == name).cloned().collect();
+        for packet in broken.iter().filter_map(|key| self.serving.remove(key)).collect::<Vec<_>>() {
+            self.reply(packet, Err(SendError::TimedOut));
+        }
+        self.collect(name);
+    }
+
     fn deliver(&mut self, packet: Packet, fate: Fate) {
         let moment = self.moment();
         let name = packet.to.clone();

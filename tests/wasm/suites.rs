@@ -10,11 +10,22 @@ mod base64_forms;
 mod canonical_json_follows_published_vectors;
 #[path = "../ed25519_acceptance.rs"]
 mod ed25519_acceptance;
+<<<<<<< HEAD
 #[path = "../json_refuses_malformed_text.rs"]
 mod json_refuses_malformed_text;
-#[path = "../malformed_events_are_dropped.rs"]
-mod malformed_events_are_dropped;
-#[path = "../redaction_keeps.rs"]
-mod redaction_keeps;
+=======
+#[path = "../gaps_are_healed.rs"]
+mod gaps_are_healed;
+#[path = "../hostile_hub.rs"]
+mod hostile_hub;
+#[path = "../hub_transfer.rs"]
+mod hub_transfer;
+#[path = "../joining.rs"]
+mod joining;
+#[path = "../ordering_traps.rs"]
+mod ordering_traps;
+#[path = "../participants_follow_the_hub.rs"]
+mod participants_follow_the_hub;
+>>>>>>> e329588 (tests: Loss, restarts and platform keys change no log)
 #[path = "../stores_conform.rs"]
 mod stores_conform;

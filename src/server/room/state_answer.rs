@@ -260,7 +260,7 @@ impl Work for Gather {
         let Some(rules) = context.room.as_ref().map(|room| room.rules()) else { return self.refuse(not_found()) };
         match (self.stage, resume) {
             (Stage::StateRows, Resume::Rows(rows)) => {
-                let index = rows.iter().flatten().filter_map(|row| position_of_index(row));
+                let index = rows.iter().flatten().filter_map(position_of_index);
                 self.state.extend(index);
             }
             (Stage::Entries, Resume::Rows(rows)) => {

@@ -177,6 +177,10 @@ fn give_up(context: &mut Context, ticket: Option<Ticket>, failure: Failure) -> P
 /// Goes on with work that writes, in its turn.
 struct InTurn(Option<Box<dyn Work>>);
 
+fn in_turn(work: Box<dyn Work>) -> Box<dyn Work> {
+    Box::new(InTurn(Some(work)))
+}
+
 impl Work for InTurn {
     fn step(&mut self, _: &mut Context, _: Moment, _: Resume) -> Progress {
         self.0.take().map_or_else(|| Progress::Done(Vec::new()), Progress::Write)
@@ -210,7 +214,7 @@ impl Context {
         let head = self.room.as_ref().and_then(|room| room.head).map(|head| head.event_id);
         let transfer = self.transfer.as_ref()?;
         let is_due = matches!(transfer.stage, Stage::Behind(wanted) if Some(wanted) == head);
-        is_due.then(|| Box::new(InTurn(Some(Box::new(Propose { ticket: None, draft: None })))) as Box<dyn Work>)
+        is_due.then(|| in_turn(Box::new(Propose { ticket: None, draft: None })))
     }
 }
 

@@ -95,10 +95,10 @@ impl Lookup {
     /// Asks where these events stand, but for those asked before.
     pub(super) fn places_of(&mut self, ids: impl IntoIterator<Item = EventId>) -> Vec<Query> {
         for id in ids {
-            if !self.places.contains_key(&id) {
-                self.places.insert(id, None);
+            self.places.entry(id).or_insert_with(|| {
                 self.asked.push(Asked::Place(id));
-            }
+                None
+            });
         }
         let query = |asked: &Asked| match asked {
             Asked::Place(id) => place(*id),

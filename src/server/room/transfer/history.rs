@@ -11,7 +11,7 @@ use alloc::{
 };
 use core::time::Duration;
 
-use super::{InTurn, Propose, give_up};
+use super::{Propose, give_up};
 use crate::{
     event::{Sender, UnverifiedPdu, VerifiedPdu},
     id::EventId,
@@ -188,7 +188,7 @@ impl Work for Keep {
                 keep(context, &pdu, position, old, moment, &mut change);
             }
         }
-        change.follow.push(Box::new(InTurn(Some(fetch(self.ticket)))));
+        change.follow.push(fetch(self.ticket));
         Progress::Commit(change)
     }
 }

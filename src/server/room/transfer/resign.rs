@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
-use super::InTurn;
+use super::in_turn;
 use crate::{
     crypto::Signature,
     event::{Event, EventParts, LpduDraft, MAX_DEPTH, MAX_PDU_BYTES, PduDraft, UnverifiedLpdu},
@@ -24,7 +24,7 @@ use crate::{
 
 /// Makes pending LPDUs that name another hub anew. Begins without writing.
 pub(in crate::server::room) fn resign() -> Box<dyn Work> {
-    Box::new(InTurn(Some(Box::new(Resign { drafts: Vec::new(), append: None }))))
+    in_turn(Box::new(Resign { drafts: Vec::new(), append: None }))
 }
 
 struct Resign {
