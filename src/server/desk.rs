@@ -6,10 +6,7 @@ use super::{
     contract::{Output, Query, Ticket},
     message::{Answer, Response},
 };
-use crate::{
-    id::Timestamp,
-    store::WriteBatch,
-};
+use crate::{id::Timestamp, store::WriteBatch};
 
 /// Outputs on their way out. Whatever depends on a write leaves after it is durable.
 #[derive(Debug)]

@@ -6,17 +6,24 @@
 use alloc::{
     boxed::Box,
     collections::{BTreeMap, VecDeque},
+    string::String,
     vec::Vec,
 };
 
 use super::{
+    account::AccountMachine,
     contract::{Address, Input, Machine, Moment, Output, Ticket},
-    message::{Answer, Call, KeyNeeds, PeerCall, ServerKeys},
+    front::{Direction, Front, direct},
+    identity::Identity,
+    message::{Answer, Call, KeyNeeds, PeerCall, Request, ServerKeys},
+    peer::PeerMachine,
+    room::RoomMachine,
+    route::Routes,
 };
 use crate::id::Timestamp;
 
 /// Opens the machine of an address; its tickets count up from the one given.
-pub type Opener = Box<dyn Fn(&Address, Ticket) -> Box<dyn Machine>>;
+type Opener = Box<dyn Fn(&Address, Ticket) -> Box<dyn Machine>>;
 
 /// What an embedder hands to its host.
 #[derive(Clone, Debug)]
@@ -24,6 +31,8 @@ pub type Opener = Box<dyn Fn(&Address, Ticket) -> Box<dyn Machine>>;
 pub enum HostInput {
     /// A call from outside; answered once by [`HostOutput::Respond`] with the same ticket.
     Ask(Ticket, Address, Call),
+    /// A request that came over a link, whoever it says it is from; answered once by [`HostOutput::Respond`].
+    Request(Ticket, Box<Request>),
     /// What came of a [`HostOutput::Do`].
     Done(Address, Input),
     /// A commit of this machine failed: it is dropped with what it had under way, and opened anew from its store when next spoken to.
@@ -46,6 +55,8 @@ pub enum HostOutput {
 
 /// The machines of one server.
 pub struct Host {
+    identity: Identity,
+    routes: Routes,
     opener: Opener,
     machines: BTreeMap<Address, Box<dyn Machine>>,
     wakes: BTreeMap<Address, Timestamp>,
@@ -73,9 +84,19 @@ struct Gather {
 }
 
 impl Host {
-    /// A host without machines.
-    pub fn new(opener: Opener) -> Self {
+    /// A host of rooms, peers and accounts. `reached_at` is what `.well-known` names, `host:port`; without it there is no such document.
+    pub fn new(identity: Identity, reached_at: Option<String>) -> Self {
+        let routes = Routes::new();
+        let (us, ways) = (identity.clone(), routes.clone());
+        let opener: Opener = Box::new(move |address, first| match address {
+            Address::Room(room_id) => Box::new(RoomMachine::new(us.clone(), room_id.clone(), first)),
+            Address::Peer(name) => Box::new(PeerMachine::new(us.clone(), ways.clone(), name.clone(), first)),
+            Address::Account(user) => Box::new(AccountMachine::new(us.clone(), user.clone(), first)),
+            Address::Front => Box::new(Front::new(us.clone(), ways.clone(), reached_at.clone(), first)),
+        });
         Self {
+            identity,
+            routes,
             opener,
             machines: BTreeMap::new(),
             wakes: BTreeMap::new(),
@@ -93,6 +114,7 @@ impl Host {
         let mut inbox = VecDeque::new();
         match input {
             HostInput::Ask(ticket, address, call) => self.ask(Caller::Outside(ticket), address, call, &mut inbox),
+            HostInput::Request(ticket, request) => self.serve(ticket, request, &mut inbox),
             HostInput::Done(address, input) => inbox.push_back((address, input)),
             HostInput::CommitFailed(address) => self.drop_machine(&address, &mut inbox),
             HostInput::Woken => {
@@ -136,6 +158,16 @@ impl Host {
     /// How many machines are open.
     pub fn open_machines(&self) -> usize {
         self.machines.len()
+    }
+
+    fn serve(&mut self, ticket: Ticket, request: Box<Request>, inbox: &mut VecDeque<(Address, Input)>) {
+        let direction = direct(&self.routes, &self.identity, &request.method, &request.target, &request.headers);
+        let caller = Caller::Outside(ticket);
+        match direction {
+            Direction::Peer(name) => self.ask(caller, Address::Peer(name), Call::Peer(PeerCall::Serve(request)), inbox),
+            Direction::Front => self.ask(caller, Address::Front, Call::Front(request), inbox),
+            Direction::Answer(response) => self.answer(caller, Answer::Response(response), inbox),
+        }
     }
 
     fn carry(&mut self, from: &Address, output: Output, inbox: &mut VecDeque<(Address, Input)>) {

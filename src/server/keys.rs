@@ -91,8 +91,10 @@ mod tests {
 
     #[test]
     fn keys_are_kept_and_ended_keys_stay_ended() {
-        let (until, ended) =
-            (|millis| Validity::CurrentUntil(Timestamp::new(millis)), |millis| Validity::ExpiredAt(Timestamp::new(millis)));
+        let (until, ended) = (
+            |millis| Validity::CurrentUntil(Timestamp::new(millis)),
+            |millis| Validity::ExpiredAt(Timestamp::new(millis)),
+        );
         let mut keys = ServerKeys::none(ServerName::parse("a.example").unwrap());
         let steps = [
             (key("ed25519:1", 1, until(10)), 1, until(10)),

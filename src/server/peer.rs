@@ -228,11 +228,7 @@ impl PeerMachine {
 
     /// When something is to be done next. What is due now has just been done, or waits for an answer.
     fn next_deadline(&self, now: Timestamp) -> Option<Timestamp> {
-        let deadlines = [
-            self.lookup.next_deadline(),
-            self.intake.next_deadline(),
-            self.finds.next_deadline(),
-        ];
+        let deadlines = [self.lookup.next_deadline(), self.intake.next_deadline(), self.finds.next_deadline()];
         deadlines.into_iter().flatten().chain(self.outbox.deadlines()).filter(|at| *at > now).min()
     }
 }

@@ -8,7 +8,9 @@ use alloc::{
 use crate::{
     crypto::{Signature, SigningKey},
     id::{ServerName, Timestamp},
-    server::{Address, Answer, Call, Input, Machine, Moment, Notification, Output, Request, ServerKeys, Ticket},
+    server::{
+        Address, Answer, Call, Input, KeyNeeds, Machine, Moment, Notification, Output, Request, ServerKeys, Ticket,
+    },
     store::memory::MemoryStore,
 };
 

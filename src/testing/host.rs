@@ -1,18 +1,15 @@
 //! One server of a net: its host over stores in memory.
 
-use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+use alloc::{collections::BTreeMap, vec::Vec};
 
 use super::{identity, signing_key};
 use crate::{
     crypto::SigningKey,
     id::{KeyId, ServerName, Timestamp},
     server::{
-        Address, Answer, Call, ErrorCode, Failure, Identity, Input, Machine, Moment, Notification, Outcome, Output,
-        Request, Response, Routes, Signer, Ticket,
+        Address, Answer, Call, Identity, Input, Moment, Notification, Output, Request, Response, Signer, Ticket,
         host::{Host, HostInput, HostOutput},
         keys::document::OwnDocument,
-        peer::PeerMachine,
-        room::RoomMachine,
     },
     store::memory::MemoryStore,
 };
@@ -36,35 +33,6 @@ pub struct Server {
     next_ticket: u64,
 }
 
-/// Stands in for an account machine: takes what it is told, knows of no invite.
-#[derive(Default)]
-struct StandIn {
-    outputs: Vec<Output>,
-}
-
-impl Machine for StandIn {
-    fn handle(&mut self, _: Moment, input: Input) {
-        if let Input::Ask(ticket, call) = input {
-            let failure = Some(Failure::new(404, ErrorCode::NotFound, "no invite"));
-            let answer = match call {
-                Call::Account(crate::server::AccountCall::EndInvite { .. }) => {
-                    Answer::Outcomes(Vec::from([Outcome { id: None, failure }]))
-                }
-                _ => Answer::Done,
-            };
-            self.outputs.push(Output::Respond(ticket, answer));
-        }
-    }
-
-    fn poll(&mut self) -> Option<Output> {
-        self.outputs.pop()
-    }
-
-    fn is_idle(&self) -> bool {
-        true
-    }
-}
-
 impl Server {
     /// The server of that name. With `platform`, its machines do not hold the private key.
     pub fn new(name: &ServerName, platform: bool) -> Self {
@@ -77,7 +45,7 @@ impl Server {
             false => identity(name.as_str()),
         };
         Self {
-            host: host(&identity),
+            host: Host::new(identity.clone(), None),
             identity,
             key,
             stores: BTreeMap::new(),
@@ -95,9 +63,10 @@ impl Server {
         self.stores.get(address)
     }
 
-    /// Drops every machine; what they do not have in their stores is gone. Those that have rows are woken, as a host does when it starts.
-    pub(super) fn restart(&mut self, moment: Moment) {
-        self.host = host(&self.identity);
+    /// Drops every machine; what they do not have in their stores is gone.
+    pub fn restart(&mut self) {
+        self.host = Host::new(self.identity.clone(), None);
+        self.sent.clear();
         self.wake = None;
         for address in self.stores.keys().cloned().collect::<Vec<_>>() {
             self.handle(moment, HostInput::Done(address, Input::Woken));
@@ -168,13 +137,4 @@ impl Server {
         let signature = self.key.sign(&document.signing_input());
         Some(Response { status: 200, body: document.sign_with(&signature) })
     }
-}
-
-fn host(identity: &Identity) -> Host {
-    let (identity, routes) = (identity.clone(), Routes::new());
-    Host::new(Box::new(move |address, first| match address {
-        Address::Room(room_id) => Box::new(RoomMachine::new(identity.clone(), room_id.clone(), first)),
-        Address::Peer(name) => Box::new(PeerMachine::new(identity.clone(), routes.clone(), name.clone(), first)),
-        Address::Account(_) => Box::new(StandIn::default()),
-    }))
 }

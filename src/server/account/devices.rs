@@ -155,7 +155,10 @@ impl AccountMachine {
             Err(error) => return Answer::Refused(Failure::of(ErrorCode::BadJson, error)),
         };
         if self.devices.devices.len() >= MAX_DEVICES && !self.devices.has(&device) {
-            return Answer::Refused(Failure::of(ErrorCode::LimitExceeded, format!("a user has at most {MAX_DEVICES} devices")));
+            return Answer::Refused(Failure::of(
+                ErrorCode::LimitExceeded,
+                format!("a user has at most {MAX_DEVICES} devices"),
+            ));
         }
         self.devices.version = self.devices.version.saturating_add(1);
         record::put_device(&device, self.devices.version, &object, batch);
@@ -215,7 +218,8 @@ impl AccountMachine {
 fn check_device(object: &Document, user: &UserId) -> Result<DeviceId, String> {
     let root = object.root();
     let text = |key| root.member(key).and_then(Value::as_str);
-    let device = text("device_id").and_then(|id| DeviceId::parse(&id).ok()).ok_or("field `device_id` must be a device ID")?;
+    let device =
+        text("device_id").and_then(|id| DeviceId::parse(&id).ok()).ok_or("field `device_id` must be a device ID")?;
     if text("user_id").as_deref() != Some(user.as_str()) {
         return Err(format!("field `user_id` must be {user}"));
     }
@@ -223,7 +227,9 @@ fn check_device(object: &Document, user: &UserId) -> Result<DeviceId, String> {
         let id = entry.key();
         if id.starts_with("ed25519:") {
             let key = entry.value().as_str().and_then(|key| base64::decode_array_lenient(&key).ok());
-            let key = key.and_then(|key| PreparedKey::prepare(&key).ok()).ok_or_else(|| format!("key {id} is not acceptable"))?;
+            let key = key
+                .and_then(|key| PreparedKey::prepare(&key).ok())
+                .ok_or_else(|| format!("key {id} is not acceptable"))?;
             verify_object(root, user.as_str(), &id, &key).map_err(|error| format!("key {id}: {error}"))?;
         }
     }

@@ -19,9 +19,7 @@ use crate::{
         contract::{Moment, Output, Ticket},
         identity::Signer,
         keys::{KeyRing, KeysAt},
-        message::{
-            Answer, ErrorCode, Failure, KeyNeeds, Notification, Outcome, PendingInvite, Response, ServerKeys,
-        },
+        message::{Answer, ErrorCode, Failure, KeyNeeds, Notification, Outcome, PendingInvite, Response, ServerKeys},
     },
     store::WriteBatch,
 };
@@ -69,7 +67,8 @@ impl AccountMachine {
         (version, document, stripped): (RoomVersionId, Document, Vec<Document>),
     ) {
         let Some(rules) = rules(&version).filter(|rules| is_linear(rules)) else {
-            let failure = Failure::of(ErrorCode::IncompatibleRoomVersion, format!("room version {version} is not supported"));
+            let failure =
+                Failure::of(ErrorCode::IncompatibleRoomVersion, format!("room version {version} is not supported"));
             return self.desk.answer(ticket, failure);
         };
         let purpose = Purpose::Invite { version, stripped };
@@ -120,7 +119,10 @@ impl AccountMachine {
         }
         let hub = event.hub_server().cloned().unwrap_or_else(|| event.sender().server_name());
         if hub != *origin {
-            return Err(refused(ErrorCode::Forbidden, "an invite comes from the room's hub, or from its sender's server if that is the hub"));
+            return Err(refused(
+                ErrorCode::Forbidden,
+                "an invite comes from the room's hub, or from its sender's server if that is the hub",
+            ));
         }
         let membership = Membership::from_content(event.content());
         match purpose {

@@ -178,8 +178,12 @@ mod tests {
             };
             assert_eq!(found, expected, "{id} {role:?} {sent} {now}");
         }
-        let current = |id: &str, now| ring.at(Timestamp::new(now)).current(&server, &KeyId::parse(id).unwrap()).is_some();
-        assert_eq!([current("ed25519:now", 100), current("ed25519:now", 101), current("ed25519:old", 1)], [true, false, false]);
+        let current =
+            |id: &str, now| ring.at(Timestamp::new(now)).current(&server, &KeyId::parse(id).unwrap()).is_some();
+        assert_eq!(
+            [current("ed25519:now", 100), current("ed25519:now", 101), current("ed25519:old", 1)],
+            [true, false, false]
+        );
     }
 
     #[test]
@@ -187,7 +191,9 @@ mod tests {
         let name = ServerName::key_name_of(&public(1)).unwrap();
         let mut ring = KeyRing::default();
         let purpose = KeyUse { origin_server_ts: Timestamp::new(u64::MAX), role: Role::Hub };
-        let look = |ring: &KeyRing, id: &str| ring.at(Timestamp::new(u64::MAX)).key(&name, &KeyId::parse(id).unwrap(), purpose);
+        let look = |ring: &KeyRing, id: &str| {
+            ring.at(Timestamp::new(u64::MAX)).key(&name, &KeyId::parse(id).unwrap(), purpose)
+        };
         let lie = known("ed25519:key", 2, Validity::CurrentUntil(Timestamp::new(9)));
         let other = known("ed25519:2", 2, Validity::CurrentUntil(Timestamp::new(u64::MAX)));
         for _ in 0..2 {

@@ -3,7 +3,7 @@
 use alloc::{format, string::String};
 
 use super::{
-    Pending, PeerMachine, Relay,
+    PeerMachine, Pending, Relay,
     inbox::{Entry, Lane},
 };
 use crate::{
@@ -109,7 +109,8 @@ impl PeerMachine {
             };
             (Address::Account(member.target.clone()), Call::Account(call))
         } else {
-            let mut failure = Failure::of(ErrorCode::WrongServer, "neither the room's hub nor the invited user's server");
+            let mut failure =
+                Failure::of(ErrorCode::WrongServer, "neither the room's hub nor the invited user's server");
             failure.hub_server.clone_from(&member.hub_server);
             return Err(failure);
         };

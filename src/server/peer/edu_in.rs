@@ -6,7 +6,7 @@ use alloc::{
     vec::Vec,
 };
 
-use super::{Pending, PeerMachine};
+use super::{PeerMachine, Pending};
 use crate::{
     id::{DeviceId, RoomId, UserId},
     json::{Document, KeyOrder, Kind, Limits, Value, parse, write_object},

@@ -2,7 +2,7 @@
 
 use alloc::{collections::VecDeque, vec::Vec};
 
-use super::{Pending, PeerMachine};
+use super::{PeerMachine, Pending};
 use crate::{
     json::Document,
     server::{

@@ -6,7 +6,7 @@ use alloc::{
 };
 use core::time::Duration;
 
-use super::{Pending, PeerMachine};
+use super::{PeerMachine, Pending};
 use crate::{
     id::{EventId, RoomId, Timestamp},
     server::{

@@ -5,7 +5,7 @@ use alloc::{
     vec::Vec,
 };
 
-use super::{Pending, PeerMachine};
+use super::{PeerMachine, Pending};
 use crate::{
     id::UserId,
     json::{Document, write_object},

@@ -6,7 +6,7 @@
 use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 use core::time::Duration;
 
-use super::{Pending, PeerMachine, ask::response_of, serve::Served};
+use super::{PeerMachine, Pending, ask::response_of, serve::Served};
 use crate::{
     crypto::PreparedKey,
     id::{KeyId, ServerName, Timestamp},
@@ -18,9 +18,7 @@ use crate::{
             document::{KeyDocument, notary_documents, signed_by, write_notary_query},
             of_key_name, record,
         },
-        message::{
-            Answer, Call, ErrorCode, Failure, KeyNeeds, PeerCall, Request, Response, SendError, ServerKeys,
-        },
+        message::{Answer, Call, ErrorCode, Failure, KeyNeeds, PeerCall, Request, Response, SendError, ServerKeys},
     },
     store::{Reader, Row, Table, WriteBatch, Writer},
 };
@@ -154,7 +152,9 @@ impl Lookup {
             Want::Sender(served) => served.claims.iter().all(|claim| self.current(&claim.key, now).is_some()),
             Want::Keys(_, needs) if needs.key_ids.is_empty() => self.keys.keys.iter().any(|key| key.is_current(now)),
             Want::Keys(_, needs) => needs.key_ids.iter().all(|id| self.keys.knows(id)),
-            Want::Document(_, until) => self.document.as_ref().is_some_and(|(_, valid)| valid >= until && *valid >= now),
+            Want::Document(_, until) => {
+                self.document.as_ref().is_some_and(|(_, valid)| valid >= until && *valid >= now)
+            }
         }
     }
 }
@@ -184,7 +184,8 @@ impl PeerMachine {
     }
 
     fn want(&mut self, moment: Moment, want: Want) {
-        if self.lookup.satisfies(&want, moment.now) || self.lookup.is_fixed || self.lookup.waiters.len() >= MOST_WAITING {
+        if self.lookup.satisfies(&want, moment.now) || self.lookup.is_fixed || self.lookup.waiters.len() >= MOST_WAITING
+        {
             return self.settle_want(moment, want);
         }
         self.lookup.give_up(moment.now);
@@ -348,7 +349,8 @@ impl PeerMachine {
                     self.countersign(moment, ticket, document);
                 }
                 None => {
-                    let failure = Failure::of(ErrorCode::NotFound, "the server's keys are not known and could not be fetched");
+                    let failure =
+                        Failure::of(ErrorCode::NotFound, "the server's keys are not known and could not be fetched");
                     self.desk.respond(ticket, Answer::Response(response_of(Answer::Refused(failure))));
                 }
             },

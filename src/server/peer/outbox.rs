@@ -328,11 +328,14 @@ impl Outbox {
     pub(super) fn fill(&mut self, splice: &mut Splice, items: &mut Vec<Item>, now: Timestamp) {
         let most = if self.singles > 0 { 1 } else { MAX_PDUS };
         let is_ready = |owing: &Owing| {
-            !owing.stale && owing.held_until <= now && owing.batch.as_ref().is_some_and(|batch| !batch.events.is_empty())
+            !owing.stale
+                && owing.held_until <= now
+                && owing.batch.as_ref().is_some_and(|batch| !batch.events.is_empty())
         };
         let ready = self.rooms.iter().filter(|(_, owing)| is_ready(owing)).map(|(room, _)| room.clone());
         let (before, mut ring): (Vec<_>, VecDeque<_>) = {
-            let (before, after): (Vec<_>, Vec<_>) = ready.partition(|room| self.turn.as_ref().is_some_and(|turn| room <= turn));
+            let (before, after): (Vec<_>, Vec<_>) =
+                ready.partition(|room| self.turn.as_ref().is_some_and(|turn| room <= turn));
             (before, after.into())
         };
         ring.extend(before);
@@ -358,7 +361,8 @@ impl Outbox {
     /// Rooms that have owed nothing for long enough; they are forgotten.
     pub(super) fn quiet(&mut self, now: Timestamp) -> Vec<RoomId> {
         let is_quiet = |owing: &Owing| owing.quiet_since.is_some_and(|since| since.saturating_add(QUIET) <= now);
-        let quiet: Vec<_> = self.rooms.iter().filter(|(_, owing)| is_quiet(owing)).map(|(room, _)| room.clone()).collect();
+        let quiet: Vec<_> =
+            self.rooms.iter().filter(|(_, owing)| is_quiet(owing)).map(|(room, _)| room.clone()).collect();
         quiet.iter().for_each(|room| drop(self.rooms.remove(room)));
         quiet
     }

@@ -6,7 +6,7 @@ use alloc::{collections::BTreeMap, format, vec::Vec};
 use core::time::Duration;
 
 use super::{
-    Pending, PeerMachine, edus,
+    PeerMachine, Pending, edus,
     outbox::{Item, Phase, Sending},
     rooms::Debt,
     sign::{Unsigned, request},

@@ -57,7 +57,11 @@ impl PeerMachine {
         let claims = claims(&request.headers)?;
         for claim in &claims {
             if claim.destination != *self.identity.name() {
-                return Err(unauthenticated(format!("the request is for {}, this is {}", claim.destination, self.identity.name())));
+                return Err(unauthenticated(format!(
+                    "the request is for {}, this is {}",
+                    claim.destination,
+                    self.identity.name()
+                )));
             }
             if claim.origin != self.name {
                 return Err(unauthenticated("the request's headers name different servers"));

@@ -2,7 +2,7 @@
 
 use alloc::{string::String, vec, vec::Vec};
 
-use super::{Pending, PeerMachine, ask::response_of};
+use super::{PeerMachine, Pending, ask::response_of};
 use crate::{
     crypto::Signature,
     event::{insert_signature, signed_forms},

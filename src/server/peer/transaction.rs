@@ -12,7 +12,7 @@ use alloc::{
 use core::time::Duration;
 
 use super::{
-    Pending, PeerMachine,
+    PeerMachine, Pending,
     inbox::{Entry, Lane},
 };
 use crate::{
@@ -106,14 +106,8 @@ impl PeerMachine {
 
     fn start(&mut self, moment: Moment, id: String, body: Document) {
         let deadline = moment.now.saturating_add(PATIENCE);
-        let mut running = Running {
-            id,
-            body,
-            deadline,
-            parts: BTreeMap::new(),
-            failed: BTreeMap::new(),
-            batch: WriteBatch::new(),
-        };
+        let mut running =
+            Running { id, body, deadline, parts: BTreeMap::new(), failed: BTreeMap::new(), batch: WriteBatch::new() };
         let mut calls = Vec::new();
         for (room, places) in running.by_room() {
             calls.push((self.receive(&running, &room, &places), Part::Room { room, places, again: false }));

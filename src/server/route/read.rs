@@ -54,9 +54,15 @@ impl Row {
         let user = || parameters.in_path("user", "a user ID", UserId::parse);
         let before = || parameters.in_query("event_id", "an event ID", EventId::parse);
         let template = |membership| {
-            Ok::<_, Failure>(Endpoint::Template { room: room()?, user: user()?, membership, versions: parameters.all("ver")? })
+            Ok::<_, Failure>(Endpoint::Template {
+                room: room()?,
+                user: user()?,
+                membership,
+                versions: parameters.all("ver")?,
+            })
         };
-        let send_member = |membership| Ok::<_, Failure>(Endpoint::SendMember { transaction: transaction()?, membership });
+        let send_member =
+            |membership| Ok::<_, Failure>(Endpoint::SendMember { transaction: transaction()?, membership });
         Ok(match self {
             Self::WellKnown => Endpoint::WellKnown,
             Self::OwnKeys => Endpoint::OwnKeys,

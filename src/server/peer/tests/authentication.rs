@@ -3,8 +3,10 @@
 use crate::{
     server::{
         Answer, Call, ErrorCode, Response, SendError,
-        peer::harness::{START, THEM, US, key, key_document, over, peer, reopened, request, signed_by, stranger, verdict},
         keys::record,
+        peer::harness::{
+            START, THEM, US, key, key_document, over, peer, reopened, request, signed_by, stranger, verdict,
+        },
     },
     store::{WriteBatch, memory::MemoryStore},
 };
@@ -104,7 +106,11 @@ fn a_key_name_is_proved_without_any_look_up() {
     };
     let secret = SigningKey::from_seed(&[9; 32]);
     let name = ServerName::key_name_of(&secret.public()).unwrap();
-    let mut peer = Driver::new(PeerMachine::new(identity(US), Routes::new(), name.clone(), Ticket(1)), MemoryStore::new(), alloc::vec![]);
+    let mut peer = Driver::new(
+        PeerMachine::new(identity(US), Routes::new(), name.clone(), Ticket(1)),
+        MemoryStore::new(),
+        alloc::vec![],
+    );
     let mut ask = |key: &str| {
         let input = x_matrix::signing_input(&http::Method::GET, PROFILE, &name, &server(US), None);
         let value = x_matrix::header(&name, &server(US), &KeyId::parse(key).unwrap(), &secret.sign(&input));

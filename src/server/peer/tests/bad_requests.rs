@@ -41,7 +41,12 @@ fn malformed_requests_get_their_status_and_code() {
         ("number beyond f64", send(r#"{"pdus":[{"a":1e999}]}"#), 400, ErrorCode::NotJson),
         ("too deep", send(&format!(r#"{{"pdus":[],"x":{}}}"#, nested(520))), 400, ErrorCode::NotJson),
         ("100,000 brackets", send(&nested(100_000)), 400, ErrorCode::NotJson),
-        ("a body where none is taken", request("GET", &format!("/_matrix/federation/v1/state_ids/{room}?event_id={event}"), "{"), 400, ErrorCode::NotJson),
+        (
+            "a body where none is taken",
+            request("GET", &format!("/_matrix/federation/v1/state_ids/{room}?event_id={event}"), "{"),
+            400,
+            ErrorCode::NotJson,
+        ),
         ("no object", send("[]"), 400, ErrorCode::BadJson),
         ("no PDUs", send("{}"), 400, ErrorCode::BadJson),
         ("PDUs that are no array", send(r#"{"pdus":{}}"#), 400, ErrorCode::BadJson),
@@ -51,14 +56,42 @@ fn malformed_requests_get_their_status_and_code() {
         ("101 EDUs", send(&format!(r#"{{"pdus":[],"edus":[{}]}}"#, many(101))), 400, ErrorCode::BadJson),
         ("join without room", join(&format!("{{{}}}", member.replace("room_id", "room"))), 400, ErrorCode::BadJson),
         ("join of a malformed user", join(&format!("{{{}}}", member.replace("@ann", "ann"))), 400, ErrorCode::BadJson),
-        ("join without state key", join(&format!("{{{}}}", member.replace("state_key", "key"))), 400, ErrorCode::BadJson),
+        (
+            "join without state key",
+            join(&format!("{{{}}}", member.replace("state_key", "key"))),
+            400,
+            ErrorCode::BadJson,
+        ),
         ("join for a malformed hub", join(&format!(r#"{{{member},"hub_server":1}}"#)), 400, ErrorCode::BadJson),
-        ("join of another's user", join(&format!("{{{}}}", member.replace("them.example", "third.example"))), 403, ErrorCode::Forbidden),
+        (
+            "join of another's user",
+            join(&format!("{{{}}}", member.replace("them.example", "third.example"))),
+            403,
+            ErrorCode::Forbidden,
+        ),
         ("invite without event", invite(r#"{"room_version":"I.1"}"#), 400, ErrorCode::BadJson),
         ("invite without version", invite(&format!(r#"{{"event":{{{member}}}}}"#)), 400, ErrorCode::BadJson),
-        ("invite with malformed state", invite(&format!(r#"{{"event":{{{member}}},"room_version":"I.1","invite_room_state":[1]}}"#)), 400, ErrorCode::BadJson),
-        ("invite for others", invite(&format!(r#"{{"event":{{{member}}},"room_version":"I.1"}}"#)), 400, ErrorCode::WrongServer),
-        ("invite of another's user to our hub", invite(&format!(r#"{{"event":{{{},"hub_server":"us.example"}},"room_version":"I.1"}}"#, member.replace("them", "third"))), 403, ErrorCode::Forbidden),
+        (
+            "invite with malformed state",
+            invite(&format!(r#"{{"event":{{{member}}},"room_version":"I.1","invite_room_state":[1]}}"#)),
+            400,
+            ErrorCode::BadJson,
+        ),
+        (
+            "invite for others",
+            invite(&format!(r#"{{"event":{{{member}}},"room_version":"I.1"}}"#)),
+            400,
+            ErrorCode::WrongServer,
+        ),
+        (
+            "invite of another's user to our hub",
+            invite(&format!(
+                r#"{{"event":{{{},"hub_server":"us.example"}},"room_version":"I.1"}}"#,
+                member.replace("them", "third")
+            )),
+            403,
+            ErrorCode::Forbidden,
+        ),
         ("claim of nothing", claim("{}"), 400, ErrorCode::BadJson),
         ("claim of no algorithm", claim(r#"{"one_time_keys":{"@a:us.example":{"D":1}}}"#), 400, ErrorCode::BadJson),
         ("claim of no devices", claim(r#"{"one_time_keys":{"@a:us.example":[]}}"#), 400, ErrorCode::BadJson),
@@ -67,13 +100,23 @@ fn malformed_requests_get_their_status_and_code() {
         ("malformed room", get(&format!("state/r?event_id={event}")), 400, ErrorCode::InvalidParam),
         ("malformed event", get(&format!("event_auth/{room}/$x")), 400, ErrorCode::InvalidParam),
         ("no event named", get(&format!("state/{room}")), 400, ErrorCode::InvalidParam),
-        ("template for another's user", get(&format!("make_join/{room}/@a:third.example?ver=I.1")), 403, ErrorCode::Forbidden),
+        (
+            "template for another's user",
+            get(&format!("make_join/{room}/@a:third.example?ver=I.1")),
+            403,
+            ErrorCode::Forbidden,
+        ),
         ("profile of another's user", get("query/profile?user_id=@a:third.example"), 404, ErrorCode::NotFound),
         ("devices of another's user", get("user/devices/@a:third.example"), 404, ErrorCode::NotFound),
         ("device of another's user", get("user/@a:third.example/device/D"), 404, ErrorCode::NotFound),
         ("another server's alias", get("query/directory?room_alias=%23a:third.example"), 404, ErrorCode::NotFound),
         ("media", get("media/download/m"), 404, ErrorCode::NotFound),
-        ("an event of no shared room", request("GET", &format!("{PREFIX}/event/{event}"), ""), 404, ErrorCode::NotFound),
+        (
+            "an event of no shared room",
+            request("GET", &format!("{PREFIX}/event/{event}"), ""),
+            404,
+            ErrorCode::NotFound,
+        ),
     ];
     for (name, request, status, code) in table {
         let mut peer = harness::peer();
@@ -127,7 +170,8 @@ fn requests_that_do_not_prove_their_sender_are_401() {
     peer.answered(Err(crate::server::SendError::Unreachable));
     assert_eq!(harness::verdict(&peer.response(ticket)).0, 401, "each header counts");
     // Signed by the right key, under a name that is not the peer's.
-    let impostor = signed_by("third.example", "ed25519:1", "GET", "/_matrix/federation/v1/user/devices/@a:us.example", "");
+    let impostor =
+        signed_by("third.example", "ed25519:1", "GET", "/_matrix/federation/v1/user/devices/@a:us.example", "");
     assert_eq!(harness::peer().verdict(impostor), (401, Some(ErrorCode::Forbidden)));
     assert_ne!(signing_key("third.example").public(), signing_key(THEM).public());
 }

@@ -52,10 +52,14 @@ fn messages_reach_the_devices_of_our_users_before_the_answer() {
 #[test]
 fn what_is_said_in_rooms_goes_there_and_nobody_waits_for_it() {
     let mut peer = peer();
-    let typing = r#"{"content":{"room_id":"!a:us.example","typing":true,"user_id":"@ann:them.example"},"edu_type":"m.typing"}"#;
+    let typing =
+        r#"{"content":{"room_id":"!a:us.example","typing":true,"user_id":"@ann:them.example"},"edu_type":"m.typing"}"#;
     let receipt = r#"{"content":{"!a:us.example":{},"!b:us.example":{},"x":{}},"edu_type":"m.receipt"}"#;
     let data = |size: usize| {
-        format!(r#"{{"content":{{"data":"{}","room_id":"!b:us.example"}},"edu_type":"hublet.ephemeral"}}"#, "x".repeat(size))
+        format!(
+            r#"{{"content":{{"data":"{}","room_id":"!b:us.example"}},"edu_type":"hublet.ephemeral"}}"#,
+            "x".repeat(size)
+        )
     };
     let ticket = peer.arrives(with_edus("t", &[typing, receipt, &data(10), &data(4_096)]));
     assert_eq!(peer.response(ticket).status, 200);
@@ -76,7 +80,9 @@ fn changed_devices_are_told_if_they_are_the_senders() {
     let mine = r#"{"device_id":"D1","user_id":"@ann:them.example"}"#;
     let others = r#"{"device_id":"D2","user_id":"@eve:them.example"}"#;
     let update = |sender: &str| {
-        format!(r#"{{"content":{{"changed":[{mine},{others},1],"removed":["D3","?",2]}},"sender":"{sender}","type":"m.device_list_update"}}"#)
+        format!(
+            r#"{{"content":{{"changed":[{mine},{others},1],"removed":["D3","?",2]}},"sender":"{sender}","type":"m.device_list_update"}}"#
+        )
     };
     let ticket = peer.arrives(with_edus("t", &[&update("@ann:them.example"), &update("@ann:third.example")]));
     assert_eq!(peer.response(ticket).status, 200);

@@ -96,7 +96,11 @@ fn nobody_waits_longer_than_5_seconds_whatever_fails() {
     assert_eq!(known(peer.answer(second)), Some(vec![]));
     peer.now += 2_000;
     let third = peer.begin(needs(&["ed25519:1"], Some(NOTARY)));
-    assert_eq!((known(peer.answer(third)), peer.sent.len()), (Some(vec![]), 2), "neither is asked again for 10 minutes");
+    assert_eq!(
+        (known(peer.answer(third)), peer.sent.len()),
+        (Some(vec![]), 2),
+        "neither is asked again for 10 minutes"
+    );
     assert!(peer.wake.is_none_or(|at| at.millis() <= peer.now), "nothing is left to wait for");
     peer.answered(Err(SendError::TimedOut));
     peer.answered(Err(SendError::TimedOut));
@@ -120,7 +124,9 @@ fn as_a_notary_we_sign_what_the_server_said() {
     let ticket = peer.begin(notarise(START));
     peer.answered(Ok(key_document(THEM)));
     for _ in 0..2 {
-        let Some(Answer::Response(response)) = peer.answer(ticket).or_else(|| Some(peer.ask(notarise(START)))) else { panic!() };
+        let Some(Answer::Response(response)) = peer.answer(ticket).or_else(|| Some(peer.ask(notarise(START)))) else {
+            panic!()
+        };
         let document = content(core::str::from_utf8(&response.body).unwrap());
         for signer in [THEM, "us.example"] {
             let key = PreparedKey::prepare(&signing_key(signer).public()).unwrap();

@@ -51,7 +51,9 @@ impl Peer {
     /// The oldest call is a pull; what it reported.
     fn pull(&mut self, owed: Events, more: bool) -> (RoomId, Option<Delivered>) {
         let (ticket, to, call) = self.asked.pop_front().expect("nothing is pulled");
-        let (Address::Room(room), Call::Room(RoomCall::Pull { delivered, peer })) = (to, call) else { panic!("no pull") };
+        let (Address::Room(room), Call::Room(RoomCall::Pull { delivered, peer })) = (to, call) else {
+            panic!("no pull")
+        };
         assert_eq!(peer.as_str(), THEM);
         let position = owed.len().try_into().unwrap();
         let owed = OwedEvents { shelf: Shelf::Log, events: owed, position, more };
@@ -198,7 +200,10 @@ fn a_peer_that_refuses_the_size_gets_half() {
     peer.answered(Ok(taken()));
     let (_, delivered) = peer.pull(vec![], false);
     let refused = delivered.unwrap().refused;
-    assert_eq!(refused.iter().map(|(id, failure)| (*id, failure.code)).collect::<Vec<_>>(), [(id(0), ErrorCode::TooLarge)]);
+    assert_eq!(
+        refused.iter().map(|(id, failure)| (*id, failure.code)).collect::<Vec<_>>(),
+        [(id(0), ErrorCode::TooLarge)]
+    );
 }
 
 #[test]
@@ -329,7 +334,8 @@ fn a_bad_state_with_a_head_is_a_refusal() {
     let mut peer = peer();
     peer.nudged("a");
     peer.pull(few(0..1), false);
-    let body = format!(r#"{{"failed_pdus":{{"{}":{{"errcode":"M_BAD_STATE","error":"moved","head":"{}"}}}}}}"#, id(0), id(9));
+    let body =
+        format!(r#"{{"failed_pdus":{{"{}":{{"errcode":"M_BAD_STATE","error":"moved","head":"{}"}}}}}}"#, id(0), id(9));
     peer.answered(Ok(Response::ok(body)));
     let delivered = peer.pull(vec![], false).1.unwrap();
     assert_eq!(delivered.refused[0].1.head, Some(id(9)));
@@ -452,9 +458,8 @@ fn requests_of_other_machines_go_out_beside_transactions() {
     let mut peer = peer();
     peer.nudged("a");
     peer.pull(few(0..1), false);
-    let fetch = |target: &str| {
-        Call::Peer(PeerCall::Fetch { method: http::Method::GET, target: target.into(), body: None })
-    };
+    let fetch =
+        |target: &str| Call::Peer(PeerCall::Fetch { method: http::Method::GET, target: target.into(), body: None });
     let (first, second) = (peer.begin(fetch("/a")), peer.begin(fetch("/b")));
     assert_eq!(peer.sent.len(), 3);
     peer.sent.rotate_left(1);
@@ -462,7 +467,8 @@ fn requests_of_other_machines_go_out_beside_transactions() {
     assert_eq!(peer.answer(first), Some(Answer::Response(Response { status: 404, body: b"{}".to_vec() })));
     peer.answered(Err(SendError::TimedOut));
     assert_eq!(peer.answer(second), Some(Answer::Unreachable(SendError::TimedOut)));
-    let request = Call::Peer(PeerCall::Fetch { method: http::Method::POST, target: "/c".into(), body: Some(content("{}")) });
+    let request =
+        Call::Peer(PeerCall::Fetch { method: http::Method::POST, target: "/c".into(), body: Some(content("{}")) });
     peer.begin(request);
     let (_, _, request) = peer.sent.back().unwrap();
     assert_eq!((request.body.as_slice(), request.headers[0].1.as_str()), (&b"{}"[..], "application/json"));

@@ -36,7 +36,9 @@ fn what_is_asked_of_a_room_is_answered_by_it() {
         let ticket = peer.arrives(request);
         let (_, to, call) = &peer.asked[0];
         assert_eq!(*to, Address::Room(room("r")));
-        assert!(matches!(call, Call::Room(RoomCall::Read { origin, read }) if origin.as_str() == THEM && *read == expected));
+        assert!(
+            matches!(call, Call::Room(RoomCall::Read { origin, read }) if origin.as_str() == THEM && *read == expected)
+        );
         peer.reply(ok(r#"{"a":1}"#));
         assert_eq!(peer.response(ticket), Response::ok(r#"{"a":1}"#));
     }
@@ -55,7 +57,15 @@ fn what_is_asked_of_a_room_is_answered_by_it() {
 
 #[test]
 fn a_retried_join_reaches_the_room_once() {
-    let member = lpdu(&room("r"), "@ann:them.example", "us.example", "m.room.member", Some("@ann:them.example"), r#"{"membership":"join"}"#, 5);
+    let member = lpdu(
+        &room("r"),
+        "@ann:them.example",
+        "us.example",
+        "m.room.member",
+        Some("@ann:them.example"),
+        r#"{"membership":"join"}"#,
+        5,
+    );
     let body = String::from_utf8(member.bytes().to_vec()).unwrap();
     let join = |id: &str| request("POST", &format!("{PREFIX}/send_join/{id}"), &body);
     let mut peer = peer();
@@ -77,9 +87,11 @@ fn a_retried_join_reaches_the_room_once() {
 #[test]
 fn invites_go_to_the_room_if_we_are_its_hub_and_else_to_the_user() {
     let invite = |hub: &str, target: &str, id: &str| {
-        let event = lpdu(&room("r"), "@ann:them.example", hub, "m.room.member", Some(target), r#"{"membership":"invite"}"#, 5);
+        let event =
+            lpdu(&room("r"), "@ann:them.example", hub, "m.room.member", Some(target), r#"{"membership":"invite"}"#, 5);
         let event = String::from_utf8(event.bytes().to_vec()).unwrap();
-        let body = format!(r#"{{"event":{event},"invite_room_state":[{{"type":"m.room.name"}}],"room_version":"I.1"}}"#);
+        let body =
+            format!(r#"{{"event":{event},"invite_room_state":[{{"type":"m.room.name"}}],"room_version":"I.1"}}"#);
         request("POST", &format!("{PREFIX}/invite/{id}"), &body)
     };
     let mut peer = peer();

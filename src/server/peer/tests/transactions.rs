@@ -118,7 +118,10 @@ fn pdus_go_to_their_rooms_in_order() {
     let ticket = peer.arrives(transaction("t", &texts));
     assert_eq!(peer.receiving(), [(room("a"), 3), (room("b"), 2)]);
     for (_, to, call) in &peer.asked {
-        let (Address::Room(id), Call::Room(crate::server::RoomCall::Receive { events, origin, keys })) = (to, call) else { panic!() };
+        let (Address::Room(id), Call::Room(crate::server::RoomCall::Receive { events, origin, keys })) = (to, call)
+        else {
+            panic!()
+        };
         assert_eq!((origin.as_str(), keys.keys.len()), (THEM, 1));
         let of_room = texts.iter().filter(|text| text.contains(id.as_str()));
         assert!(events.iter().map(|event| event.bytes()).eq(of_room.map(|text| text.as_bytes())));
@@ -198,7 +201,8 @@ fn a_room_machine_that_is_lost_is_asked_once_more() {
 fn a_member_event_for_a_room_that_we_are_not_in_may_end_an_invite() {
     let mut peer = peer();
     let target = "@bob:us.example";
-    let leave = lpdu(&room("r"), &format!("@ann:{THEM}"), THEM, "m.room.member", Some(target), r#"{"membership":"leave"}"#, 5);
+    let leave =
+        lpdu(&room("r"), &format!("@ann:{THEM}"), THEM, "m.room.member", Some(target), r#"{"membership":"leave"}"#, 5);
     let pdu = String::from_utf8(leave.bytes().to_vec()).unwrap();
     for (name, accepted) in [("t1", true), ("t2", false)] {
         let ticket = peer.arrives(transaction(name, &[pdu.clone()]));
