@@ -18,7 +18,7 @@ use super::{
     redact::signing_form,
     room_version::Keep,
     schema::{self, MAX_PDU_BYTES, Shape, fault},
-    sign_json::insert_signature,
+    sign_json::insert_signature_by,
     verify::GoodSignature,
 };
 use crate::{
@@ -250,7 +250,7 @@ impl VerifiedPdu {
         signature: &Signature,
     ) -> Result<Vec<u8>, CountersignError> {
         let (document, order) = (self.event().document(), self.event().rules().key_order);
-        let signed = insert_signature(document, server.as_str(), key_id.as_str(), signature, order);
+        let signed = insert_signature_by(order, document, server.as_str(), key_id.as_str(), signature);
         // Invariant: an event is an object, so that only its size can be wrong.
         let bytes = signed.map_err(|_| CountersignError::TooLarge)?.into_bytes();
         if bytes.len() > MAX_PDU_BYTES { Err(CountersignError::TooLarge) } else { Ok(bytes) }

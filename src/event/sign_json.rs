@@ -96,6 +96,18 @@ pub fn insert_signature(
     key_id: &str,
     signature: &Signature,
 ) -> Result<Document, ObjectSignatureError> {
+    insert_signature_by(KeyOrder::Utf16, object, signer, key_id, signature)
+}
+
+/// The object with this signature in place of any under the same name and key ID, in canonical form by `order`.
+pub(super) fn insert_signature_by(
+    order: KeyOrder,
+    object: &Document,
+    signer: &str,
+    key_id: &str,
+    signature: &Signature,
+) -> Result<Document, ObjectSignatureError> {
+    // The order in which these are written does not matter: the text is read into canonical form below.
     let present = object.root().member("signatures");
     let mut text = b"\"signatures\":{".to_vec();
     write_others(&mut text, present, signer);
@@ -224,7 +236,7 @@ mod tests {
         assert_eq!(signed_forms(object.root()), Ok((object.bytes().to_vec(), Some(by_point.bytes().to_vec()))));
         for signed_bytes in [object.bytes(), by_point.bytes()] {
             let signature = key.sign(signed_bytes);
-            let signed = super::insert_signature(&object, "s", "ed25519:1", &signature, KeyOrder::Utf16).unwrap();
+            let signed = super::insert_signature(&object, "s", "ed25519:1", &signature).unwrap();
             assert_eq!(verify_object(signed.root(), "s", "ed25519:1", &prepared(&key)), Ok(()));
         }
         let ours = add_signature(&object, "s", "ed25519:1", &key).unwrap();

@@ -112,6 +112,18 @@ impl<M: Machine> Driver<M> {
         self.input(Input::Answer(ticket, answer));
     }
 
+    /// Answers one look-up of keys that was kept back.
+    pub fn give_keys(&mut self) {
+        let (ticket, needs) = self.held_needs.pop_front().expect("no keys are waited for");
+        let found = self.found(&needs);
+        self.input(Input::Keys(ticket, found));
+    }
+
+    fn found(&self, needs: &[KeyNeeds]) -> Vec<ServerKeys> {
+        let wanted = |keys: &&ServerKeys| needs.iter().any(|need| need.server == keys.server);
+        self.keys.iter().filter(wanted).cloned().collect()
+    }
+
     /// Time passes, and the machine is woken.
     pub fn wake_after(&mut self, millis: u64) {
         self.now += millis;

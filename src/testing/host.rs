@@ -63,10 +63,9 @@ impl Server {
         self.stores.get(address)
     }
 
-    /// Drops every machine; what they do not have in their stores is gone.
-    pub fn restart(&mut self) {
+    /// Drops every machine; what they do not have in their stores is gone. Those that have rows are woken, as a host does when it starts.
+    pub(super) fn restart(&mut self, moment: Moment) {
         self.host = Host::new(self.identity.clone(), None);
-        self.sent.clear();
         self.wake = None;
         for address in self.stores.keys().cloned().collect::<Vec<_>>() {
             self.handle(moment, HostInput::Done(address, Input::Woken));

@@ -10,10 +10,6 @@ mod base64_forms;
 mod canonical_json_follows_published_vectors;
 #[path = "../ed25519_acceptance.rs"]
 mod ed25519_acceptance;
-<<<<<<< HEAD
-#[path = "../json_refuses_malformed_text.rs"]
-mod json_refuses_malformed_text;
-=======
 #[path = "../gaps_are_healed.rs"]
 mod gaps_are_healed;
 #[path = "../hostile_hub.rs"]
@@ -22,10 +18,15 @@ mod hostile_hub;
 mod hub_transfer;
 #[path = "../joining.rs"]
 mod joining;
+#[path = "../json_refuses_malformed_text.rs"]
+mod json_refuses_malformed_text;
+#[path = "../malformed_events_are_dropped.rs"]
+mod malformed_events_are_dropped;
 #[path = "../ordering_traps.rs"]
 mod ordering_traps;
 #[path = "../participants_follow_the_hub.rs"]
 mod participants_follow_the_hub;
->>>>>>> e329588 (tests: Loss, restarts and platform keys change no log)
+#[path = "../redaction_keeps.rs"]
+mod redaction_keeps;
 #[path = "../stores_conform.rs"]
 mod stores_conform;
