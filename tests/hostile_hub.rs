@@ -24,7 +24,7 @@ fn state(duo: &mut Duo, kind: &str, state_key: &str) -> EventId {
             |key: &str, value: &str| event.root().member(key).and_then(|text| text.as_str()).as_deref() == Some(value);
         is("type", kind) && is("state_key", state_key)
     };
-    let found = duo.hub_log().into_iter().filter(|(_, _, bytes)| bytes.as_ref().is_some_and(is_it)).next_back();
+    let found = duo.hub_log().into_iter().rfind(|(_, _, bytes)| bytes.as_ref().is_some_and(is_it));
     found.unwrap().1
 }
 

@@ -6,8 +6,13 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use hublet::{
     id::RoomId,
-    server::{Address, Answer, Call, Notification, RoomCall},
-    testing::{Fate, Net, Way, server},
+    room::membership::Membership,
+    server::{Address, Answer, Call, ErrorCode, Notification, RoomCall, Ticket, room::RoomMachine},
+    testing::{
+        Driver, Fate, Net, Way,
+        duo::{self, Duo, document, failures},
+        identity, keys_of, lpdu, server,
+    },
 };
 
 const HUB: &str = "hub.example";
@@ -107,6 +112,70 @@ fn what_was_meant_for_the_old_hub_goes_to_the_new_one() {
     assert_eq!(late.count(), 1);
     assert!(net.told("b.example").iter().any(|told| matches!(told, Notification::Resent { .. })));
     assert_eq!(net.ids(HUB, &room, 0), net.ids("a.example", &room, -1_000));
+}
+
+#[test]
+fn a_server_may_hear_the_new_hub_first() {
+    let (mut net, room) = net();
+    consent(&mut net, &room, "a.example");
+    net.rule(|packet| match (&packet.way, packet.from.as_str(), packet.to.as_str()) {
+        (Way::Request, HUB, "b.example") if packet.request.target.contains("/send/") => Fate::Hold,
+        _ => Fate::Pass,
+    });
+    net.say(HAL, &room, "the last word");
+    assert!(propose(&mut net, &room).is_some());
+    net.say(ANN, &room, "from the new hub");
+    let log = net.ids("a.example", &room, -1_000);
+    assert!(log.ends_with(&net.ids("b.example", &room, 0)), "it asked for what it had not heard");
+    net.rule(|_| Fate::Pass);
+    net.run();
+    assert!(log.ends_with(&net.ids("b.example", &room, 0)));
+    assert_eq!(net.ids(HUB, &room, 0), log);
+}
+
+#[test]
+fn spec_9_an_old_hub_that_goes_on_is_found_out() {
+    let mut duo = Duo::new(r#"{"hublet.hub_transfer":true}"#);
+    let far = "@far:far.example";
+    let levels = r#"{"users":{"@far:far.example":100,"@hal:hub.example":100}}"#;
+    duo.event(duo::HAL, "m.room.power_levels", Some(""), levels);
+    let lpdu = |duo: &Duo, kind: &str, state_key, body: &str, ts| {
+        document(lpdu(&duo.room_id, far, duo::HUB, kind, Some(state_key), body, ts).bytes())
+    };
+    let join = RoomCall::SendMember {
+        origin: server("far.example"),
+        keys: keys_of("far.example"),
+        membership: Membership::Join,
+        event: lpdu(&duo, "m.room.member", far, r#"{"membership":"join"}"#, 1_700_000_000_500),
+    };
+    duo.hub.ask(Call::Room(join));
+    let ticket = duo.join();
+    assert!(matches!(duo.part.answer(ticket), Some(Answer::Accepted(_))));
+    let head = duo.hub_log().last().unwrap().1;
+    // The hub that goes on is one that was copied before the room moved.
+    let mut copy = Driver::new(
+        RoomMachine::new(identity(duo::HUB), duo.room_id.clone(), Ticket(0)),
+        duo.hub.store.clone(),
+        vec![keys_of(duo::PART)],
+    );
+    duo.hub.ask(Call::Room(RoomCall::Consent { to: server("far.example") }));
+    let moves = lpdu(&duo, "m.room.hub", "", &format!(r#"{{"head":"{head}"}}"#), 1_700_000_000_600);
+    let (origin, keys) = (server("far.example"), keys_of("far.example"));
+    let answer = duo.hub.ask(Call::Room(RoomCall::Receive { origin, keys, events: vec![moves] }));
+    assert!(matches!(answer, Answer::Outcomes(ref outcomes) if outcomes[0].failure.is_none()), "{answer:?}");
+    assert!(failures(&duo.catch_up()).is_empty());
+    let moved = duo.part_log().pop().unwrap();
+    let call = Net::event("m.room.message", None, duo::HAL, r#"{"body":"I go on"}"#);
+    assert!(matches!(copy.ask(call), Answer::Accepted(_)));
+    let Answer::Entries(log) = copy.ask(Call::Room(RoomCall::Timeline { from: 0, limit: u32::MAX })) else { panic!() };
+    let (_, _, Some(beside)) = log.last().unwrap() else { panic!() };
+    duo.part.told.clear();
+    let outcomes = duo.receive(vec![document(beside)]);
+    let failure = outcomes[0].failure.as_ref().unwrap();
+    assert_eq!((failure.code, failure.hub_server.clone()), (ErrorCode::Forbidden, Some(server("far.example"))));
+    let [Notification::Fork { first, second, .. }] = duo.part.told.as_slice() else { panic!("{:?}", duo.part.told) };
+    assert_eq!((Some(first), second), (moved.2.as_ref(), beside), "both signed by the old hub");
+    assert_eq!(duo.part_log().pop().unwrap().1, moved.1, "it is not in the log");
 }
 
 fn contains(bytes: &[u8], text: &str) -> bool {

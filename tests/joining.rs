@@ -8,7 +8,9 @@ use hublet::{
     id::RoomId,
     json::Document,
     room::membership::Membership,
-    server::{Address, Answer, Call, ErrorCode, PeerCall, Response, RoomCall, SendError},
+    server::{
+        AccountCall, Address, Answer, Call, ErrorCode, Notification, OwnCall, PeerCall, Response, RoomCall, SendError,
+    },
     store::{Query, Table},
     testing::{
         Fate, Net, Way, content,
@@ -234,6 +236,39 @@ fn where_our_server_is_in_the_room_a_join_is_an_event_like_others() {
     assert_eq!(hub.len(), 8);
     assert!(hub.ends_with(&net.ids("part.example", &room, 0)));
     assert_eq!(net.ids("part.example", &room, 0).len(), 3);
+}
+
+#[test]
+fn an_invited_user_joins_or_declines() {
+    let mut net = Net::new(&[&server(HUB), &server("part.example")]);
+    for (membership, word) in [(Membership::Join, "join"), (Membership::Leave, "leave")] {
+        let room = net.create(HAL, &format!("!{word}:hub.example"), false, "{}");
+        let invite = net.send(HAL, &room, "m.room.member", Some(ANN), r#"{"membership":"invite"}"#);
+        assert!(matches!(invite, Some(Answer::Accepted(_))), "{invite:?}");
+        assert!(net.told("part.example").iter().any(|told| matches!(told, Notification::Invited { .. })));
+        assert!(matches!(net.member(ANN, &room, membership, &[HUB]), Some(Answer::Accepted(_))), "{word}");
+        let (_, _, last) = net.log(HUB, &room, 0).pop().unwrap();
+        let last = String::from_utf8(last.unwrap()).unwrap();
+        assert!(last.contains(&format!(r#""membership":"{word}""#)) && last.contains(ANN));
+        let invites = Call::Account(AccountCall::Own(OwnCall::Invites));
+        assert_eq!(
+            net.ask(&server("part.example"), Address::Account(user(ANN)), invites),
+            Some(Answer::Invites(vec![]))
+        );
+    }
+    let rooms = Call::Account(AccountCall::Own(OwnCall::Rooms));
+    let rooms = net.ask(&server("part.example"), Address::Account(user(ANN)), rooms);
+    assert_eq!(rooms, Some(Answer::Rooms(vec![RoomId::parse("!join:hub.example").unwrap()])));
+}
+
+#[test]
+fn an_invite_taken_back_ends() {
+    let mut net = Net::new(&[&server(HUB), &server("part.example")]);
+    let room = net.create(HAL, "!r:hub.example", false, "{}");
+    net.send(HAL, &room, "m.room.member", Some(ANN), r#"{"membership":"invite"}"#).unwrap();
+    net.told("part.example");
+    net.send(HAL, &room, "m.room.member", Some(ANN), r#"{"membership":"leave"}"#).unwrap();
+    assert!(net.told("part.example").iter().any(|told| matches!(told, Notification::InviteEnded { .. })));
 }
 
 #[test]

@@ -172,6 +172,31 @@ fn spec_6_a_key_that_does_not_come_in_time_is_missing_and_checked_later() {
     assert!(duo.part.told.is_empty(), "checked once");
 }
 
+#[test]
+fn an_event_whose_late_key_refutes_it_is_no_longer_shown() {
+    let mut duo = Duo::joined();
+    let call = RoomCall::SendMember {
+        origin: server("far.example"),
+        keys: keys_of("far.example"),
+        membership: hublet::room::membership::Membership::Join,
+        event: duo_lpdu(&duo, "@far:far.example"),
+    };
+    duo.hub.ask(Call::Room(call));
+    duo.part.keys.retain(|keys| keys.server != server("far.example"));
+    assert!(failures(&duo.catch_up()).is_empty(), "it stands on the hub's signature");
+    assert!(duo.part_log()[1].2.is_some());
+    let mut keys = keys_of("far.example");
+    keys.keys[0].key = keys_of("other.example").keys[0].key;
+    duo.part.keys.push(keys);
+    duo.part.wake_after(600_000);
+    let refuted =
+        |told: &Notification| matches!(told, Notification::Rechecked { position: 1, sender_verified: false, .. });
+    assert!(duo.part.told.iter().any(refuted), "{:?}", duo.part.told);
+    assert!(duo.part_log()[1].2.is_none());
+    duo.say("after");
+    assert!(failures(&duo.catch_up()).is_empty(), "the log goes on");
+}
+
 fn duo_lpdu(duo: &Duo, sender: &str) -> hublet::json::Document {
     let body = r#"{"membership":"join"}"#;
     let lpdu = hublet::testing::lpdu(&duo.room_id, sender, HUB, "m.room.member", Some(sender), body, duo.hub.now);

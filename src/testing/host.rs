@@ -1,15 +1,14 @@
 //! One server of a net: its host over stores in memory.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 
 use super::{identity, signing_key};
 use crate::{
     crypto::SigningKey,
     id::{KeyId, ServerName, Timestamp},
     server::{
-        Address, Answer, Call, Identity, Input, Moment, Notification, Output, Request, Response, Signer, Ticket,
+        Address, Answer, Call, Identity, Input, Moment, Notification, Output, Request, Signer, Ticket,
         host::{Host, HostInput, HostOutput},
-        keys::document::OwnDocument,
     },
     store::memory::MemoryStore,
 };
@@ -80,6 +79,14 @@ impl Server {
         ticket
     }
 
+    /// Takes a request from the wire; the answer comes into [`Server::answers`].
+    pub(super) fn serve(&mut self, moment: Moment, request: Request) -> Ticket {
+        self.next_ticket = self.next_ticket.wrapping_add(1);
+        let ticket = Ticket(self.next_ticket);
+        self.handle(moment, HostInput::Request(ticket, Box::new(request)));
+        ticket
+    }
+
     /// Takes an input, and carries out what follows from it here.
     pub(super) fn handle(&mut self, moment: Moment, input: HostInput) {
         let mut inputs = Vec::from([input]);
@@ -125,15 +132,5 @@ impl Server {
             _ => return None,
         };
         Some(HostInput::Done(address, input))
-    }
-
-    /// Answers what needs no authentication: our own keys.
-    pub(super) fn front(&self, now: Timestamp, request: &Request) -> Option<Response> {
-        if request.target != "/_matrix/key/v2/server" {
-            return None;
-        }
-        let document = OwnDocument::new(&self.identity, now);
-        let signature = self.key.sign(&document.signing_input());
-        Some(Response { status: 200, body: document.sign_with(&signature) })
     }
 }

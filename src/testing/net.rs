@@ -10,7 +10,7 @@ use core::time::Duration;
 use super::Server;
 use crate::{
     id::{ServerName, Timestamp},
-    server::{Address, Answer, Call, Input, Moment, PeerCall, Request, Response, SendError, Ticket, host::HostInput},
+    server::{Address, Answer, Call, Input, Moment, Request, Response, SendError, Ticket, host::HostInput},
 };
 
 /// What lies on the wire.
@@ -176,12 +176,7 @@ impl Net {
         let target = self.servers.get_mut(&name).filter(|_| fate == Fate::Pass);
         match (&packet.way, target) {
             (Way::Request, Some(server)) => {
-                if let Some(response) = server.front(moment.now, &packet.request) {
-                    self.reply(packet, Ok(response));
-                    return;
-                }
-                let call = Call::Peer(PeerCall::Serve(Box::new(packet.request.clone())));
-                let ticket = server.ask(moment, Address::Peer(packet.from.clone()), call);
+                let ticket = server.serve(moment, packet.request.clone());
                 self.serving.insert((name.clone(), ticket), packet);
             }
             (Way::Request, None) => return self.reply(packet, Err(SendError::Unreachable)),

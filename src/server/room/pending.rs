@@ -125,6 +125,7 @@ impl Work for Sweep {
         let mut change = Change::default();
         for lpdu_id in room.pending.overdue(moment.now) {
             room.pending.remove(lpdu_id, &mut change.batch);
+            room.lost(lpdu_id);
             let error =
                 "the hub took the event and neither sent it back nor refused it; send it again if it is still wanted";
             let failure = Failure::new(504, ErrorCode::Unknown, error);

@@ -218,7 +218,8 @@ impl Work for Timeline {
         let decoded = rows.iter().flatten().filter_map(|row| {
             let position = position_of(&row.key).ok()?;
             match LogEntry::decode(&row.value).ok()? {
-                LogEntry::Event(event) => Some((position, event.event_id, Some(event.bytes))),
+                // What soft-failed is not shown.
+                LogEntry::Event(event) => Some((position, event.event_id, (!event.soft_failed).then_some(event.bytes))),
                 LogEntry::Link { event_id, .. } => Some((position, event_id, None)),
                 LogEntry::Hole { event_id } => Some((position, event_id?, None)),
             }

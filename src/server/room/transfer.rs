@@ -62,7 +62,7 @@ fn check(context: &Context, user: &UserId) -> Result<(), Failure> {
         let error = "the room was made without `hublet.hub_transfer`, so its hub is fixed; make a new room with it";
         return Err(Failure::new(403, ErrorCode::Forbidden, error));
     }
-    if context.transfer.is_some() {
+    if context.transfer.as_ref().is_some_and(|transfer| transfer.stage == Stage::Fetching) {
         return Err(Failure::new(400, ErrorCode::BadState, "the room is on its way to this server already"));
     }
     Ok(())
@@ -204,6 +204,11 @@ impl Context {
             _ => {}
         }
         Refusal::Final
+    }
+
+    /// Nothing more is heard of an LPDU of ours.
+    pub(super) fn lost(&mut self, lpdu_id: EventId) {
+        self.transfer.take_if(|transfer| transfer.stage == Stage::Proposed(lpdu_id));
     }
 
     /// What a transfer to us wants done now that the log is where it is.
