@@ -25,6 +25,7 @@ struct Inner {
 /// Where the private key is.
 #[derive(Debug)]
 #[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "a process has one")]
 pub enum Signer {
     /// Here: machines sign by themselves.
     Held(SigningKey),

@@ -195,7 +195,7 @@ impl RoomMachine {
     /// Tells the peers that have something to pull; asks to be woken for what is due next.
     fn conclude(&mut self) {
         if matches!(self.writer, Writer::Free) {
-            for peer in self.context.to_nudge() {
+            for peer in self.context.take_nudges() {
                 let ticket = self.tickets.take();
                 let nudge = Call::Peer(PeerCall::Nudge(self.context.room_id.clone()));
                 self.outputs.push_back(Output::Ask(ticket, Address::Peer(peer), nudge));

@@ -14,7 +14,7 @@ use crate::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum AccountCall {
-    /// Another server invites the user to a room that we are not in. Answered by [`Answer::Response`].
+    /// Another server invites the user to a room that we are not in. Answered by [`Answer::Response`](super::Answer::Response).
     Invite {
         /// The server that asks, authenticated.
         origin: ServerName,
@@ -27,7 +27,7 @@ pub enum AccountCall {
         /// The room's stripped state, each an object.
         stripped: Vec<Document>,
     },
-    /// A member event of the user for a room that we are not in: it may end an invite or a knock. Answered by [`Answer::Outcomes`], one.
+    /// A member event of the user for a room that we are not in: it may end an invite or a knock. Answered by [`Answer::Outcomes`](super::Answer::Outcomes), one.
     EndInvite {
         /// The server that sends it, authenticated.
         origin: ServerName,
@@ -36,7 +36,7 @@ pub enum AccountCall {
         /// The member event.
         event: Document,
     },
-    /// The user's membership of a room that we are in, or have asked to get into, changed. Answered by [`Answer::Done`].
+    /// The user's membership of a room that we are in, or have asked to get into, changed. Answered by [`Answer::Done`](super::Answer::Done).
     Membership {
         /// The room.
         room_id: RoomId,
@@ -45,23 +45,23 @@ pub enum AccountCall {
         /// The room's hub, as far as it is known.
         hub: Option<ServerName>,
     },
-    /// Messages to the user's devices. Answered by [`Answer::Done`].
+    /// Messages to the user's devices. Answered by [`Answer::Done`](super::Answer::Done).
     ToDevice {
         /// Each message's device and the message: an object of `content`, `sender` and `type`. No device means all.
         messages: Vec<(Option<DeviceId>, Document)>,
     },
-    /// The profile, or one field of it. Answered by [`Answer::Response`].
+    /// The profile, or one field of it. Answered by [`Answer::Response`](super::Answer::Response).
     Profile(Option<ProfileField>),
-    /// All devices, as Matrix lists them. Answered by [`Answer::Response`].
+    /// All devices, as Matrix lists them. Answered by [`Answer::Response`](super::Answer::Response).
     Devices,
-    /// One device object. Answered by [`Answer::Response`].
+    /// One device object. Answered by [`Answer::Response`](super::Answer::Response).
     Device(DeviceId),
-    /// Device objects, of all devices if none is named. Answered by [`Answer::Object`], by device ID.
+    /// Device objects, of all devices if none is named. Answered by [`Answer::Object`](super::Answer::Object), by device ID.
     QueryKeys(Vec<DeviceId>),
-    /// One key of each of these devices and algorithms, never to be given out again but for one of last resort. Answered by [`Answer::Object`]: by device ID an
+    /// One key of each of these devices and algorithms, never to be given out again but for one of last resort. Answered by [`Answer::Object`](super::Answer::Object): by device ID an
     /// object of keys by name.
     ClaimKeys(Vec<(DeviceId, String)>),
-    /// Which room an alias stands for; asked of the directory's account. Answered by [`Answer::Response`].
+    /// Which room an alias stands for; asked of the directory's account. Answered by [`Answer::Response`](super::Answer::Response).
     ResolveAlias(String),
     /// The local user, or the host for it, changes or reads something of its own.
     Own(OwnCall),
@@ -71,13 +71,13 @@ pub enum AccountCall {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum OwnCall {
-    /// Sets or removes a field of the profile. Answered by [`Answer::Done`].
+    /// Sets or removes a field of the profile. Answered by [`Answer::Done`](super::Answer::Done).
     SetProfile(ProfileField, Option<String>),
-    /// Adds or replaces a device, by its signed object. Answered by [`Answer::Done`].
+    /// Adds or replaces a device, by its signed object. Answered by [`Answer::Done`](super::Answer::Done).
     PutDevice(Document),
-    /// Removes a device with all its keys and messages. Answered by [`Answer::Done`].
+    /// Removes a device with all its keys and messages. Answered by [`Answer::Done`](super::Answer::Done).
     RemoveDevice(DeviceId),
-    /// Adds one-time keys of a device. Answered by [`Answer::Done`].
+    /// Adds one-time keys of a device. Answered by [`Answer::Done`](super::Answer::Done).
     AddKeys {
         /// The device.
         device: DeviceId,
@@ -86,11 +86,11 @@ pub enum OwnCall {
         /// Whether these are keys of last resort: given out when no other is left, again and again; one an algorithm.
         last_resort: bool,
     },
-    /// Pending invites. Answered by [`Answer::Invites`].
+    /// Pending invites. Answered by [`Answer::Invites`](super::Answer::Invites).
     Invites,
-    /// The rooms that the user is joined to. Answered by [`Answer::Rooms`].
+    /// The rooms that the user is joined to. Answered by [`Answer::Rooms`](super::Answer::Rooms).
     Rooms,
-    /// Messages to a device behind a number, at most so many. Those up to it are forgotten. Answered by [`Answer::Messages`].
+    /// Messages to a device behind a number, at most so many. Those up to it are forgotten. Answered by [`Answer::Messages`](super::Answer::Messages).
     Messages {
         /// The device.
         device: DeviceId,
@@ -99,7 +99,7 @@ pub enum OwnCall {
         /// At most so many.
         limit: u32,
     },
-    /// Sets or removes what an alias stands for; asked of the directory's account. Answered by [`Answer::Done`].
+    /// Sets or removes what an alias stands for; asked of the directory's account. Answered by [`Answer::Done`](super::Answer::Done).
     SetAlias {
         /// The alias, of our own server.
         alias: String,

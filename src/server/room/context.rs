@@ -115,9 +115,9 @@ impl Context {
     }
 
     /// The peers to tell that they have something to pull.
-    pub(super) fn to_nudge(&mut self) -> Vec<ServerName> {
+    pub(super) fn take_nudges(&mut self) -> Vec<ServerName> {
         let Some(head) = self.room.as_ref().and_then(|room| room.head) else { return Vec::new() };
-        let mut peers = self.owed.to_nudge(head.position);
+        let mut peers = self.owed.take_nudges(head.position);
         if !self.is_hub() && !self.hub_nudged && self.pending.has_unsent() {
             self.hub_nudged = true;
             peers.extend(self.hub().cloned());

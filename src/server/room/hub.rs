@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     event::{LINEARIZED_02, RoomVersionRules, UnverifiedLpdu, VerifyError, received_id},
-    id::{EventId, ServerName},
+    id::ServerName,
     json::Document,
     room::{kind, membership::Membership},
     server::{
@@ -40,7 +40,7 @@ pub(super) fn receive(
                 seated.push((seat, lpdu.event_id()));
                 lpdus.push(lpdu);
             }
-            Err((id, failure)) => then.extend(context.replies.settle(seat, Outcome { id, failure: Some(failure) })),
+            Err(refused) => then.extend(context.replies.settle(seat, *refused)),
         }
     }
     context.keys.learn(keys);
@@ -108,7 +108,7 @@ fn single(
     let lpdu = match context.admit(origin, event) {
         Ok(lpdu) if is_right(&lpdu) => lpdu,
         Ok(_) => return refuse(ticket, Failure::new(400, ErrorCode::BadJson, wrong)),
-        Err((_, failure)) => return refuse(ticket, failure),
+        Err(refused) => return refuse(ticket, refused.failure.unwrap_or_else(not_found)),
     };
     context.keys.learn(keys);
     match lpdu.verify(&context.keys.at(context.now)) {
@@ -119,25 +119,29 @@ fn single(
 
 impl Context {
     /// Reads an LPDU that a server brings: its schema, whether it may bring it, and whether it is for us.
-    fn admit(&self, origin: &ServerName, event: Document) -> Result<UnverifiedLpdu, (Option<EventId>, Failure)> {
+    fn admit(&self, origin: &ServerName, event: Document) -> Result<UnverifiedLpdu, Box<Outcome>> {
         let rules: &'static RoomVersionRules = self.room.as_ref().map_or(&LINEARIZED_02, |room| room.rules());
-        let id = |event: &Document| received_id(event, rules);
+        let refused = |id, failure| Err(Box::new(Outcome { id, failure: Some(failure) }));
         if self.room.is_none() {
-            return Err((id(&event), not_found()));
+            return refused(received_id(&event, rules), not_found());
         }
         if !self.admits(origin) {
-            return Err((id(&event), denied_by_acl()));
+            return refused(received_id(&event, rules), denied_by_acl());
         }
         let copy = event.clone();
-        let lpdu = UnverifiedLpdu::parse(event, rules)
-            .map_err(|error| (id(&copy), Failure::new(400, ErrorCode::BadJson, alloc::format!("{error}"))))?;
-        let refuse = |failure| Err((Some(lpdu.event_id()), failure));
+        let lpdu = match UnverifiedLpdu::parse(event, rules) {
+            Ok(lpdu) => lpdu,
+            Err(error) => {
+                let failure = Failure::new(400, ErrorCode::BadJson, alloc::format!("{error}"));
+                return refused(received_id(&copy, rules), failure);
+            }
+        };
         if lpdu.event().sender().server() != origin.as_str() {
             let error = "an LPDU is taken from its sender's own server only";
-            return refuse(Failure::new(403, ErrorCode::Forbidden, error));
+            return refused(Some(lpdu.event_id()), Failure::new(403, ErrorCode::Forbidden, error));
         }
         if lpdu.event().hub_server() != Some(self.identity.name()) {
-            return refuse(wrong_server(self));
+            return refused(Some(lpdu.event_id()), wrong_server(self));
         }
         Ok(lpdu)
     }

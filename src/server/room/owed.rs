@@ -95,7 +95,7 @@ impl Owed {
     }
 
     /// The servers that have something to pull and have not been told, now told. `head` is the log's last position.
-    pub(super) fn to_nudge(&mut self, head: i64) -> Vec<ServerName> {
+    pub(super) fn take_nudges(&mut self, head: i64) -> Vec<ServerName> {
         let waiting = self.shares.iter_mut().filter(|(_, share)| !share.nudged && share.sent < share.last(head));
         waiting
             .map(|(server, share)| {
@@ -176,14 +176,14 @@ mod tests {
         let (mut owed, mut batch) = (Owed::default(), WriteBatch::new());
         let a = server("a.example");
         owed.begin(&a, 3, &mut batch);
-        assert!(owed.to_nudge(3).is_empty());
+        assert!(owed.take_nudges(3).is_empty());
         assert_eq!(owed.next(&a, 3), None);
-        assert_eq!(owed.to_nudge(5), [a.clone()]);
-        assert!(owed.to_nudge(6).is_empty(), "told once until it has pulled all");
+        assert_eq!(owed.take_nudges(5), core::slice::from_ref(&a));
+        assert!(owed.take_nudges(6).is_empty(), "told once until it has pulled all");
         assert_eq!(owed.next(&a, 6), stretch(4, 6, false));
         owed.delivered(&a, 6);
         assert_eq!(owed.next(&a, 6), None);
-        assert_eq!(owed.to_nudge(7), [a]);
+        assert_eq!(owed.take_nudges(7), [a]);
     }
 
     #[test]

@@ -156,7 +156,8 @@ fn keys_of_several_users_are_put_together() {
 
 #[test]
 fn what_is_asked_of_a_user_is_answered_by_it() {
-    let calls: [(&str, fn(&AccountCall) -> bool); 4] = [
+    type IsRight = fn(&AccountCall) -> bool;
+    let calls: [(&str, IsRight); 4] = [
         ("query/profile?user_id=@a:us.example&field=displayname", |call| {
             matches!(call, AccountCall::Profile(Some(ProfileField::DisplayName)))
         }),

@@ -22,13 +22,13 @@ fn failed(id: EventId, code: ErrorCode) -> Answer {
 fn a_retried_transaction_is_not_processed_twice() {
     let mut peer = peer();
     let (pdu, id) = message("r", 1);
-    let first = peer.arrives(transaction("t1", &[pdu.clone()]));
-    let retry = peer.arrives(transaction("t1", &[pdu.clone()]));
+    let first = peer.arrives(transaction("t1", core::slice::from_ref(&pdu)));
+    let retry = peer.arrives(transaction("t1", core::slice::from_ref(&pdu)));
     assert_eq!(peer.receiving(), [(room("r"), 1)], "while it runs, the same transaction waits for its answer");
     peer.takes(&[id]);
     assert_eq!(text(&peer.response(first)), EMPTY);
     assert_eq!(text(&peer.response(retry)), EMPTY);
-    let later = peer.arrives(transaction("t1", &[pdu.clone()]));
+    let later = peer.arrives(transaction("t1", core::slice::from_ref(&pdu)));
     assert_eq!(text(&peer.response(later)), EMPTY);
     let mut peer = reopened(peer);
     let after_restart = peer.arrives(transaction("t1", &[pdu]));
@@ -41,7 +41,7 @@ fn the_answer_leaves_when_it_is_durable() {
     let mut peer = peer();
     peer.hold_commits = true;
     let (pdu, id) = message("r", 1);
-    let first = peer.arrives(transaction("t1", &[pdu.clone()]));
+    let first = peer.arrives(transaction("t1", core::slice::from_ref(&pdu)));
     peer.takes(&[id]);
     let retry = peer.arrives(transaction("t1", &[pdu]));
     assert_eq!((peer.answer(first), peer.answer(retry)), (None, None));
@@ -55,7 +55,7 @@ fn a_crash_before_the_answer_is_durable_processes_again() {
     let mut peer = peer();
     peer.hold_commits = true;
     let (pdu, id) = message("r", 1);
-    peer.arrives(transaction("t1", &[pdu.clone()]));
+    peer.arrives(transaction("t1", core::slice::from_ref(&pdu)));
     peer.takes(&[id]);
     let mut peer = reopened(peer);
     peer.arrives(transaction("t1", &[pdu]));
@@ -66,8 +66,8 @@ fn a_crash_before_the_answer_is_durable_processes_again() {
 fn a_second_transaction_waits_10_seconds_for_the_first() {
     let mut peer = peer();
     let (one, two) = (message("r", 1), message("r", 2));
-    peer.arrives(transaction("t1", &[one.0.clone()]));
-    let second = peer.arrives(transaction("t2", &[two.0.clone()]));
+    peer.arrives(transaction("t1", core::slice::from_ref(&one.0)));
+    let second = peer.arrives(transaction("t2", core::slice::from_ref(&two.0)));
     assert_eq!(peer.receiving().len(), 1);
     peer.takes(&[one.1]);
     assert_eq!(peer.receiving(), [(room("r"), 1)], "then it is its turn");
@@ -76,7 +76,7 @@ fn a_second_transaction_waits_10_seconds_for_the_first() {
 
     let first = peer.arrives(transaction("t3", &[one.0]));
     peer.now += 5_000;
-    let late = peer.arrives(transaction("t4", &[two.0.clone()]));
+    let late = peer.arrives(transaction("t4", core::slice::from_ref(&two.0)));
     peer.wake_after(5_000);
     assert!(text(&peer.response(first)).contains("M_BAD_STATE"), "the first one's time is over");
     assert_eq!(peer.receiving().len(), 2, "the room still has the first one's event");
@@ -88,7 +88,7 @@ fn a_second_transaction_waits_10_seconds_for_the_first() {
 fn a_waiting_transaction_that_is_too_late_may_come_again() {
     let mut peer = peer();
     let (one, two) = (message("r", 1), message("r", 2));
-    peer.arrives(transaction("t1", &[one.0.clone()]));
+    peer.arrives(transaction("t1", core::slice::from_ref(&one.0)));
     peer.now += 9_999;
     let rooms: Vec<String> = vec![two.0.clone()];
     let second = peer.arrives(transaction("t2", &rooms));
@@ -186,7 +186,7 @@ fn rooms_that_are_too_slow_are_named_and_the_others_are_not_held_up() {
 fn a_room_machine_that_is_lost_is_asked_once_more() {
     let mut peer = peer();
     let (pdu, id) = message("r", 1);
-    let ticket = peer.arrives(transaction("t", &[pdu.clone()]));
+    let ticket = peer.arrives(transaction("t", core::slice::from_ref(&pdu)));
     peer.reply(Answer::Unavailable);
     assert_eq!(peer.receiving(), [(room("r"), 1)]);
     peer.reply(Answer::Unavailable);
@@ -205,7 +205,7 @@ fn a_member_event_for_a_room_that_we_are_not_in_may_end_an_invite() {
         lpdu(&room("r"), &format!("@ann:{THEM}"), THEM, "m.room.member", Some(target), r#"{"membership":"leave"}"#, 5);
     let pdu = String::from_utf8(leave.bytes().to_vec()).unwrap();
     for (name, accepted) in [("t1", true), ("t2", false)] {
-        let ticket = peer.arrives(transaction(name, &[pdu.clone()]));
+        let ticket = peer.arrives(transaction(name, core::slice::from_ref(&pdu)));
         peer.reply(failed(leave.lpdu_id(), ErrorCode::NotFound));
         let (_, to, call) = &peer.asked[0];
         assert!(matches!(call, Call::Account(AccountCall::EndInvite { .. })));
