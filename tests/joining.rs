@@ -258,7 +258,7 @@ fn an_invited_user_joins_or_declines() {
     }
     let rooms = Call::Account(AccountCall::Own(OwnCall::Rooms));
     let rooms = net.ask(&server("part.example"), Address::Account(user(ANN)), rooms);
-    assert_eq!(rooms, Some(Answer::Rooms(vec![RoomId::parse("!join:hub.example").unwrap()])));
+    assert_eq!(rooms, Some(Answer::Rooms(vec![(RoomId::parse("!join:hub.example").unwrap(), Membership::Join)])));
 }
 
 #[test]

@@ -175,7 +175,7 @@ impl AccountMachine {
                 self.add_keys(&device, keys, last_resort, &mut batch).map_or_else(Answer::Refused, |()| Answer::Done)
             }
             OwnCall::Invites => Answer::Invites(self.rooms.invites()),
-            OwnCall::Rooms => Answer::Rooms(self.rooms.joined()),
+            OwnCall::Rooms => Answer::Rooms(self.rooms.rooms()),
             OwnCall::Messages { device, after, limit } => return self.read_messages(ticket, &device, after, limit),
             OwnCall::SetAlias { alias, room } => {
                 record::put_alias(&alias, room.as_ref(), &mut batch);

@@ -12,7 +12,10 @@ use core::time::Duration;
 
 pub use ring::{KeyRing, KeysAt};
 
-use super::message::{KnownKey, ServerKeys, Validity};
+use super::{
+    identity::Identity,
+    message::{KnownKey, ServerKeys, Validity},
+};
 use crate::id::{KeyId, ServerName, Timestamp};
 
 /// The longest time for which a key document counts from when it is fetched.
@@ -27,6 +30,14 @@ pub fn of_key_name(server: &ServerName) -> Option<ServerKeys> {
     let id = KeyId::parse(KEY_NAME_KEY).ok()?;
     let validity = Validity::CurrentUntil(Timestamp::new(u64::MAX));
     Some(ServerKeys { server: server.clone(), keys: Vec::from([KnownKey { id, key, validity }]) })
+}
+
+/// Our own keys: the present one, and those that no longer sign.
+pub fn own(identity: &Identity) -> ServerKeys {
+    let validity = Validity::CurrentUntil(Timestamp::new(u64::MAX));
+    let present = KnownKey { id: identity.key_id().clone(), key: identity.public_key(), validity };
+    let keys = core::iter::once(present).chain(identity.old_keys().iter().cloned()).collect();
+    ServerKeys { server: identity.name().clone(), keys }
 }
 
 impl KnownKey {

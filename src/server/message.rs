@@ -399,8 +399,8 @@ pub enum Answer {
     Object(Document),
     /// Pending invites.
     Invites(Vec<PendingInvite>),
-    /// Rooms.
-    Rooms(Vec<RoomId>),
+    /// Rooms, and the user's membership of each: joined, invited or knocking.
+    Rooms(Vec<(RoomId, Membership)>),
     /// Messages to a device, each with its number.
     Messages(Vec<(u64, Document)>),
     /// Log entries: position, event ID and bytes; no bytes for a link or a hole.

@@ -131,7 +131,7 @@ impl PeerMachine {
     /// The machine of a remote server, to be read from its store when it is first spoken to.
     pub fn new(identity: Identity, routes: Routes, name: ServerName, first: Ticket) -> Self {
         Self {
-            lookup: Lookup::new(&name),
+            lookup: Lookup::new(&identity, &name),
             identity,
             routes,
             name,

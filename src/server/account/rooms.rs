@@ -20,7 +20,7 @@ pub(super) struct Rooms {
     invites: BTreeMap<RoomId, PendingInvite>,
 }
 
-/// A join or a knock.
+/// A join or a knock, or an invite to a room that we are in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Open {
     pub(super) membership: Membership,
@@ -45,10 +45,9 @@ impl Rooms {
         hub: Option<ServerName>,
         batch: &mut WriteBatch,
     ) {
-        // An invite to a room that we are in stands in that room's state.
         let open = match membership {
-            Membership::Join | Membership::Knock => Some(Open { membership, hub }),
-            Membership::Leave | Membership::Ban | Membership::Invite => None,
+            Membership::Join | Membership::Knock | Membership::Invite => Some(Open { membership, hub }),
+            Membership::Leave | Membership::Ban => None,
         };
         if self.rooms.get(room) != open.as_ref() {
             record::put_room(room, open.as_ref(), batch);
@@ -75,18 +74,17 @@ impl Rooms {
 
     /// Whether an event from this server may end an invite or a knock.
     pub(super) fn is_open_at(&self, room: &RoomId, hub: &ServerName) -> bool {
-        let knock = self.rooms.get(room).filter(|open| open.membership == Membership::Knock);
+        let asked = self.rooms.get(room).filter(|open| open.membership != Membership::Join);
         self.invites.get(room).is_some_and(|invite| invite.hub == *hub)
-            || knock.is_some_and(|open| open.hub.as_ref() == Some(hub))
+            || asked.is_some_and(|open| open.hub.as_ref() == Some(hub))
     }
 
     pub(super) fn invites(&self) -> Vec<PendingInvite> {
         self.invites.values().cloned().collect()
     }
 
-    pub(super) fn joined(&self) -> Vec<RoomId> {
-        let joined = self.rooms.iter().filter(|(_, open)| open.membership == Membership::Join);
-        joined.map(|(room, _)| room.clone()).collect()
+    pub(super) fn rooms(&self) -> Vec<(RoomId, Membership)> {
+        self.rooms.iter().map(|(room, open)| (room.clone(), open.membership)).collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {

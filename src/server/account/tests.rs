@@ -220,7 +220,9 @@ fn joining_and_leaving_settle_what_was_open() {
     account.ask(set(Membership::Join));
     let mut account = reopened(account);
     assert_eq!(own(&mut account, OwnCall::Invites), Answer::Invites(vec![]));
-    assert_eq!(own(&mut account, OwnCall::Rooms), Answer::Rooms(vec![room()]));
+    assert_eq!(own(&mut account, OwnCall::Rooms), Answer::Rooms(vec![(room(), Membership::Join)]));
+    account.ask(set(Membership::Invite));
+    assert_eq!(own(&mut account, OwnCall::Rooms), Answer::Rooms(vec![(room(), Membership::Invite)]));
     account.ask(set(Membership::Ban));
     assert_eq!(own(&mut reopened(account), OwnCall::Rooms), Answer::Rooms(vec![]));
 }

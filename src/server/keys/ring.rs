@@ -2,14 +2,14 @@
 
 use alloc::{collections::BTreeMap, vec::Vec};
 
-use super::KEY_NAME_KEY;
+use super::{KEY_NAME_KEY, own};
 use crate::{
     crypto::PreparedKey,
     event::{KeyLookup, KeySource, KeyUse, Role},
     id::{KeyId, ServerName, Timestamp},
     server::{
         identity::Identity,
-        message::{KnownKey, ServerKeys, Validity},
+        message::{ServerKeys, Validity},
     },
 };
 
@@ -37,10 +37,7 @@ impl KeyRing {
     /// A ring that knows our own keys, the present one and those that no longer sign.
     pub fn new(identity: &Identity) -> Self {
         let mut ring = Self::default();
-        let validity = Validity::CurrentUntil(Timestamp::new(u64::MAX));
-        let own = KnownKey { id: identity.key_id().clone(), key: identity.public_key(), validity };
-        ring.learn(&ServerKeys { server: identity.name().clone(), keys: Vec::from([own]) });
-        ring.learn(&ServerKeys { server: identity.name().clone(), keys: identity.old_keys().to_vec() });
+        ring.learn(&own(identity));
         ring
     }
 
@@ -129,12 +126,12 @@ const fn rank(validity: Validity) -> (bool, Timestamp) {
 mod tests {
     use alloc::{vec, vec::Vec};
 
-    use super::{KeyRing, KnownKey, ServerKeys, Validity};
+    use super::{KeyRing, ServerKeys, Validity};
     use crate::{
         crypto::SigningKey,
         event::{KeyLookup, KeySource, KeyUse, Role},
         id::{KeyId, ServerName, Timestamp},
-        server::{Identity, Signer},
+        server::{Identity, KnownKey, Signer},
     };
 
     fn public(seed: u8) -> [u8; 32] {

@@ -86,9 +86,9 @@ pub enum OwnCall {
         /// Whether these are keys of last resort: given out when no other is left, again and again; one an algorithm.
         last_resort: bool,
     },
-    /// Pending invites. Answered by [`Answer::Invites`](super::Answer::Invites).
+    /// Pending invites to rooms that we are not in. Answered by [`Answer::Invites`](super::Answer::Invites).
     Invites,
-    /// The rooms that the user is joined to. Answered by [`Answer::Rooms`](super::Answer::Rooms).
+    /// The rooms that the user is joined to or knocks at, and those of the server's rooms that it is invited to. Answered by [`Answer::Rooms`](super::Answer::Rooms).
     Rooms,
     /// Messages to a device behind a number, at most so many. Those up to it are forgotten. Answered by [`Answer::Messages`](super::Answer::Messages).
     Messages {

@@ -41,7 +41,7 @@ impl PeerMachine {
         let content = edu.member("content")?;
         let target = UserId::parse(&text(content, "target")?).ok().filter(|user| self.is_ours(user))?;
         let device = match text(content, "target_device")? {
-            Cow::Borrowed("*") => None,
+            device if device == "*" => None,
             device => Some(DeviceId::parse(&device).ok()?),
         };
         let message = content.member("message").filter(|message| message.kind() == Kind::Object)?;

@@ -13,10 +13,11 @@ use crate::{
     json::{Document, KeyOrder, Limits, parse},
     server::{
         contract::{Address, Moment, Output, Ticket},
+        identity::Identity,
         keys::{
             KeyRing,
             document::{KeyDocument, notary_documents, signed_by, write_notary_query},
-            of_key_name, record,
+            of_key_name, own, record,
         },
         message::{Answer, Call, ErrorCode, Failure, KeyNeeds, PeerCall, Request, Response, SendError, ServerKeys},
     },
@@ -52,7 +53,7 @@ pub(super) struct Lookup {
     keys: ServerKeys,
     ring: KeyRing,
     document: Option<(Document, Timestamp)>,
-    /// A key name: everything is known.
+    /// A key name, or our own: everything is known.
     is_fixed: bool,
     waiters: Vec<Waiter>,
     /// Since when the peer is being asked.
@@ -93,8 +94,8 @@ enum Want {
 }
 
 impl Lookup {
-    pub(super) fn new(name: &ServerName) -> Self {
-        let fixed = of_key_name(name);
+    pub(super) fn new(identity: &Identity, name: &ServerName) -> Self {
+        let fixed = (name == identity.name()).then(|| own(identity)).or_else(|| of_key_name(name));
         let mut ring = KeyRing::default();
         fixed.iter().for_each(|keys| ring.learn(keys));
         Self {
@@ -173,6 +174,15 @@ impl PeerMachine {
     /// A request waits until its sender's keys are known, or cannot be.
     pub(super) fn await_sender(&mut self, moment: Moment, served: Box<Served>) {
         self.want(moment, Want::Sender(served));
+    }
+
+    /// The size of the bodies that wait for their sender's keys, in bytes.
+    pub(super) fn bytes_waiting(&self) -> usize {
+        let size = |waiter: &Waiter| match &waiter.want {
+            Want::Sender(served) => served.body.as_ref().map_or(0, |body| body.bytes().len()),
+            Want::Keys(..) | Want::Document(..) => 0,
+        };
+        self.lookup.waiters.iter().map(size).sum()
     }
 
     pub(super) fn need_keys(&mut self, moment: Moment, ticket: Ticket, needs: KeyNeeds) {

@@ -22,6 +22,9 @@ const MAX_DEPTH: u16 = 520;
 /// More requests of a peer under way than this are refused.
 const MAX_SERVED: usize = 64;
 
+/// Bodies beyond this do not wait for their sender's keys: until then anybody may have sent them.
+const MAX_UNPROVED: usize = 16 * 1024 * 1024;
+
 /// A request that waits for its sender's key.
 #[derive(Debug)]
 pub(super) struct Served {
@@ -34,7 +37,7 @@ pub(super) struct Served {
 
 impl PeerMachine {
     pub(super) fn arrive(&mut self, moment: Moment, ticket: Ticket, request: Request) {
-        if self.served.len() >= MAX_SERVED {
+        if self.served.len() >= MAX_SERVED || self.bytes_waiting() > MAX_UNPROVED {
             let mut failure = Failure::of(ErrorCode::LimitExceeded, "too many requests of this server are under way");
             failure.retry_after_ms = Some(1_000);
             return self.desk.answer(ticket, failure);
@@ -67,6 +70,8 @@ impl PeerMachine {
                 return Err(unauthenticated("the request's headers name different servers"));
             }
         }
+        // What was signed is the parsed body.
+        let request = Request { body: Vec::new(), ..request };
         Ok(Served { ticket, request, endpoint, body, claims })
     }
 

@@ -112,11 +112,12 @@ impl PeerMachine {
         for (room, places) in running.by_room() {
             calls.push((self.receive(&running, &room, &places), Part::Room { room, places, again: false }));
         }
-        for (user, messages) in self.device_messages(&running.edus()) {
+        let edus = running.edus();
+        for (user, messages) in self.device_messages(&edus) {
             let call = Call::Account(AccountCall::ToDevice { messages });
             calls.push(((Address::Account(user), call), Part::Devices));
         }
-        self.pass_on_edus(&running.edus());
+        self.pass_on_edus(&edus);
         for ((to, call), part) in calls {
             let ticket = self.ask(to, call, Pending::Part);
             running.parts.insert(ticket, part);

@@ -123,3 +123,14 @@ fn a_key_name_is_proved_without_any_look_up() {
     assert_eq!(ask("ed25519:key"), (false, true), "it goes on to the user");
     assert_eq!(ask("ed25519:1"), (true, false), "no other key is its own");
 }
+
+#[test]
+fn strangers_cannot_fill_the_memory_with_what_waits_for_keys() {
+    let mut peer = stranger();
+    let body = alloc::format!(r#"{{"pdus":[],"x":"{}"}}"#, "x".repeat(4_000_000));
+    let large = || request("PUT", "/_matrix/federation/v2/send/t", &body);
+    for _ in 0..5 {
+        peer.arrives(large());
+    }
+    assert_eq!(peer.verdict(large()), (429, Some(ErrorCode::LimitExceeded)));
+}

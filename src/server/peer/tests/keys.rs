@@ -143,3 +143,19 @@ fn as_a_notary_we_sign_what_the_server_said() {
     peer.answered(Err(SendError::Unreachable));
     assert_eq!(verdict(&peer.response(ticket)), (404, Some(ErrorCode::NotFound)));
 }
+
+#[test]
+fn our_own_keys_are_not_looked_up() {
+    use crate::{
+        server::{Routes, Ticket, peer::PeerMachine},
+        store::memory::MemoryStore,
+        testing::{Driver, identity},
+    };
+    let machine = PeerMachine::new(identity("us.example"), Routes::new(), server("us.example"), Ticket(1));
+    let mut ourselves = Driver::new(machine, MemoryStore::new(), vec![]);
+    for id in ["ed25519:1", "ed25519:2"] {
+        let ticket = ourselves.begin(needs(&[id], Some(NOTARY)));
+        assert_eq!(known(ourselves.answer(ticket)), Some(vec!["ed25519:1".into()]));
+    }
+    assert!(ourselves.sent.is_empty());
+}
