@@ -19,7 +19,14 @@ pub(super) struct Desk {
     batch: WriteBatch,
     then: Vec<Output>,
     wake: Option<Timestamp>,
+    /// Commits started, and commits that are durable.
+    started: u64,
+    durable: u64,
 }
+
+/// A point between two writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Mark(u64);
 
 impl Desk {
     pub(super) const fn new(first: Ticket) -> Self {
@@ -30,6 +37,8 @@ impl Desk {
             batch: WriteBatch::new(),
             then: Vec::new(),
             wake: None,
+            started: 0,
+            durable: 0,
         }
     }
 
@@ -80,6 +89,7 @@ impl Desk {
             let ticket = self.ticket();
             self.outputs.push_back(Output::Commit(ticket, core::mem::take(&mut self.batch)));
             self.committing = Some((ticket, core::mem::take(&mut self.then)));
+            self.started = self.started.saturating_add(1);
         }
     }
 
@@ -87,7 +97,18 @@ impl Desk {
     pub(super) fn committed(&mut self, ticket: Ticket) {
         if let Some((_, then)) = self.committing.take_if(|(committing, _)| *committing == ticket) {
             self.outputs.extend(then);
+            self.durable = self.started;
         }
+    }
+
+    /// The point behind everything written so far.
+    pub(super) fn mark(&self) -> Mark {
+        Mark(if self.batch.is_empty() { self.started } else { self.started.saturating_add(1) })
+    }
+
+    /// Whether everything written before a point is durable, and what depends on it has left.
+    pub(super) fn is_past(&self, mark: Mark) -> bool {
+        mark <= Mark(self.durable)
     }
 
     /// Asks to be woken at that time, unless that is what was asked for last.
@@ -149,9 +170,12 @@ mod tests {
         let mut desk = Desk::new(Ticket(10));
         desk.respond(Ticket(1), Answer::Done);
         assert_eq!(drain(&mut desk), ["respond 1"]);
+        assert!(desk.is_past(desk.mark()));
         write(&mut desk, 1);
         desk.respond(Ticket(2), Answer::Done);
+        let first = desk.mark();
         assert_eq!(drain(&mut desk), ["commit 10 of 1"]);
+        assert_eq!((desk.mark(), desk.is_past(first)), (first, false));
         desk.respond(Ticket(3), Answer::Done);
         write(&mut desk, 2);
         write(&mut desk, 3);
@@ -159,7 +183,9 @@ mod tests {
         assert!(drain(&mut desk).is_empty());
         desk.committed(Ticket(99));
         assert!(drain(&mut desk).is_empty());
+        let second = desk.mark();
         desk.committed(Ticket(10));
+        assert_eq!((desk.is_past(first), desk.is_past(second)), (true, false));
         assert_eq!(drain(&mut desk), ["respond 2", "respond 3", "commit 11 of 2"]);
         assert!(!desk.is_settled());
         desk.committed(Ticket(11));

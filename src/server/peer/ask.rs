@@ -83,6 +83,9 @@ impl PeerMachine {
         let room = member.room_id.clone();
         let event = member.event.to_document();
         if self.enters(lane, &transaction, ticket) {
+            if lane == Lane::Join {
+                self.join_asked(&room);
+            }
             let call = RoomCall::SendMember { origin: self.name.clone(), keys: self.lookup.keys(), membership, event };
             let relay = Relay { ticket, transaction: Some((lane, transaction)), room: Some(room.clone()) };
             self.ask(Address::Room(room), Call::Room(call), Pending::Relay(relay));
@@ -170,15 +173,22 @@ impl PeerMachine {
     pub(super) fn relayed(&mut self, relay: Relay, answer: Answer) {
         let response = response_of(answer);
         let mut batch = WriteBatch::new();
-        if let Some(room) = relay.room.filter(|_| response.status == 200) {
-            self.rooms.remember(&room, &mut batch);
+        if let Some(room) = relay.room.as_ref().filter(|_| response.status == 200) {
+            self.rooms.remember(room, &mut batch);
         }
+        let joined = match (&relay.transaction, &relay.room) {
+            (Some((Lane::Join, _)), Some(room)) => Some(room.clone()),
+            _ => None,
+        };
         match relay.transaction {
             None => {
                 self.desk.write(batch);
                 self.finish(relay.ticket, response);
             }
             Some((lane, id)) => self.leave(lane, &id, &response, batch),
+        }
+        if let Some(room) = joined {
+            self.join_answered(&room);
         }
     }
 

@@ -15,6 +15,7 @@ use crate::{
     id::{EventId, RoomId, Timestamp},
     server::{
         contract::Moment,
+        desk::Mark,
         message::{Delivered, ErrorCode, Failure, OwedEvents, Request, Shelf},
     },
 };
@@ -56,6 +57,8 @@ pub(super) struct Outbox {
     pub(super) body_limit: usize,
     /// How many things are to be sent alone, to find the one that is refused.
     pub(super) singles: usize,
+    /// Rooms whose answer to the peer's join is not out: nothing of them is sent before it.
+    pub(super) joining: BTreeMap<RoomId, Joining>,
     /// EDUs of a transaction that was taken apart, last first; to be queued again.
     pub(super) returned: Vec<Taken>,
 }
@@ -100,6 +103,15 @@ pub(super) struct Sending {
     pub(super) phase: Phase,
 }
 
+/// How far a join of the peer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Joining {
+    /// The room has not answered. So many joins are under way.
+    Asked(usize),
+    /// The answer leaves when this point is durable.
+    Answered(Mark),
+}
+
 /// What a transaction carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Item {
@@ -130,6 +142,7 @@ impl Default for Outbox {
             last_attempt: Timestamp::default(),
             body_limit: MAX_BODY,
             singles: 0,
+            joining: BTreeMap::new(),
             returned: Vec::new(),
         }
     }
@@ -294,6 +307,22 @@ impl Outbox {
         numbers
     }
 
+    /// The peer refused the transaction and named what for: the rest goes into others.
+    pub(super) fn refuse(&mut self, mut failed: BTreeMap<EventId, Failure>, now: Timestamp) {
+        if let Some(sending) = &mut self.sending {
+            for item in core::mem::take(&mut sending.items) {
+                match item {
+                    Item::Pdu(room, id, bytes) if failed.contains_key(&id) => {
+                        let owing = self.rooms.entry(room).or_default();
+                        owing.settle(id, bytes, failed.remove(&id), now);
+                    }
+                    item => sending.items.push(item),
+                }
+            }
+        }
+        self.spread(true);
+    }
+
     /// The peer did not deal with the transaction: another attempt later, at the earliest after `at_least`.
     pub(super) fn postpone(&mut self, moment: &Moment, at_least: Duration) {
         self.attempts = self.attempts.saturating_add(1);
@@ -327,12 +356,13 @@ impl Outbox {
     /// Fills a transaction with PDUs, a room's in order, the rooms in turn.
     pub(super) fn fill(&mut self, splice: &mut Splice, items: &mut Vec<Item>, now: Timestamp) {
         let most = if self.singles > 0 { 1 } else { MAX_PDUS };
-        let is_ready = |owing: &Owing| {
+        let is_ready = |room: &RoomId, owing: &Owing| {
             !owing.stale
+                && !self.joining.contains_key(room)
                 && owing.held_until <= now
                 && owing.batch.as_ref().is_some_and(|batch| !batch.events.is_empty())
         };
-        let ready = self.rooms.iter().filter(|(_, owing)| is_ready(owing)).map(|(room, _)| room.clone());
+        let ready = self.rooms.iter().filter(|(room, owing)| is_ready(room, owing)).map(|(room, _)| room.clone());
         let (before, mut ring): (Vec<_>, VecDeque<_>) = {
             let (before, after): (Vec<_>, Vec<_>) =
                 ready.partition(|room| self.turn.as_ref().is_some_and(|turn| room <= turn));

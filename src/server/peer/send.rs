@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use super::{
     PeerMachine, Pending, edus,
-    outbox::{Item, Phase, Sending},
+    outbox::{Item, Joining, Phase, Sending},
     rooms::Debt,
     sign::{Unsigned, request},
     splice::Splice,
@@ -41,6 +41,8 @@ const LONGEST_ASKED: Duration = Duration::from_secs(3_600);
 enum Verdict {
     /// Dealt with, but for what was refused.
     Taken(BTreeMap<EventId, Failure>),
+    /// Refused as a whole, for the sake of these.
+    Named(BTreeMap<EventId, Failure>),
     /// Refused as a whole: too large.
     TooLarge(Failure),
     /// Refused as a whole, and nothing says for which event's sake.
@@ -61,6 +63,7 @@ impl PeerMachine {
 
     /// Pulls what is owed and sends it, as far as that can be done now.
     pub(super) fn pump(&mut self, moment: Moment) {
+        self.release_joined();
         for (room, delivered) in self.outbox.pulls(moment.now) {
             let call = RoomCall::Pull { peer: self.name.clone(), delivered };
             self.ask(Address::Room(room.clone()), Call::Room(call), Pending::Pull(room));
@@ -80,6 +83,34 @@ impl PeerMachine {
             self.rooms.set(&room, Debt::None, &mut batch);
         }
         self.desk.write(batch);
+    }
+
+    /// A join of the peer has been passed on to its room.
+    pub(super) fn join_asked(&mut self, room: &RoomId) {
+        let joining = self.outbox.joining.entry(room.clone()).or_insert(Joining::Asked(0));
+        *joining = match joining {
+            Joining::Asked(count) => Joining::Asked(count.saturating_add(1)),
+            Joining::Answered(_) => Joining::Asked(1),
+        };
+    }
+
+    /// A join of the peer has been answered: the answer leaves when what was written so far is durable.
+    pub(super) fn join_answered(&mut self, room: &RoomId) {
+        if let Some(joining) = self.outbox.joining.get_mut(room) {
+            *joining = match *joining {
+                Joining::Asked(count) if count > 1 => Joining::Asked(count.saturating_sub(1)),
+                Joining::Asked(_) | Joining::Answered(_) => Joining::Answered(self.desk.mark()),
+            };
+        }
+    }
+
+    /// Fan-out to a joining server starts when its answer is out (spec, section 7).
+    fn release_joined(&mut self) {
+        let desk = &self.desk;
+        self.outbox.joining.retain(|_, joining| match joining {
+            Joining::Asked(_) => true,
+            Joining::Answered(mark) => !desk.is_past(*mark),
+        });
     }
 
     pub(super) fn pulled(&mut self, moment: Moment, room: &RoomId, answer: Answer) {
@@ -150,6 +181,7 @@ impl PeerMachine {
         let (length, is_single) = (sending.length, sending.items.len() == 1);
         match verdict(result, &sending.items) {
             Verdict::Taken(failed) => self.settle_transaction(moment, failed),
+            Verdict::Named(failed) => self.outbox.refuse(failed, moment.now),
             Verdict::TooLarge(failure) | Verdict::Unnamed(failure) if is_single && failure.status != 500 => {
                 // It is this one that is refused. A refused EDU is dropped.
                 let failed = sending.items.iter().filter_map(|item| match item {
@@ -201,8 +233,7 @@ fn verdict(result: Result<Response, SendError>, items: &[Item]) -> Verdict {
         200 if root.is_some() => Verdict::Taken(named),
         413 => Verdict::TooLarge(failure),
         400 if failure.code == ErrorCode::BadState => Verdict::Later(Duration::ZERO),
-        // An answer that names some of the events has dealt with the others.
-        400 | 500 if !named.is_empty() => Verdict::Taken(named),
+        400 | 500 if !named.is_empty() => Verdict::Named(named),
         400 | 500 => Verdict::Unnamed(failure),
         429 => Verdict::Later(Duration::from_millis(failure.retry_after_ms.unwrap_or_default()).min(LONGEST_ASKED)),
         _ => Verdict::Later(Duration::ZERO),

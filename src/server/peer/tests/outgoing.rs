@@ -512,3 +512,44 @@ fn a_platforms_key_signs_what_goes_out() {
     signed.sleep();
     assert_eq!(signed.out(), [1]);
 }
+
+#[test]
+fn fan_out_to_a_joining_server_waits_for_its_send_join_answer() {
+    use crate::testing::lpdu;
+    let member = "@ann:them.example";
+    let join = lpdu(&room("a"), member, "us.example", "m.room.member", Some(member), r#"{"membership":"join"}"#, 5);
+    let body = String::from_utf8(join.bytes().to_vec()).unwrap();
+    let mut peer = peer();
+    let ticket = peer.arrives(request("POST", &format!("{PREFIX}/send_join/t"), &body));
+    // The room appends the join, and tells at once that there is something to send; another room has something too.
+    peer.nudged("a");
+    peer.nudged("b");
+    peer.asked.rotate_left(1);
+    peer.pull(few(0..1), false);
+    peer.pull(few(10..11), false);
+    assert_eq!(peer.out(), [10], "other rooms do not wait");
+    peer.answered(Ok(taken()));
+    peer.asked.rotate_left(1);
+    peer.pull(vec![], false);
+    assert!(peer.sent.is_empty());
+    peer.hold_commits = true;
+    peer.reply(Answer::Response(Response::ok(*b"{}")));
+    assert!(peer.sent.is_empty() && peer.answer(ticket).is_none(), "the answer waits to be durable");
+    peer.commit();
+    assert!(peer.answer(ticket).is_some());
+    assert_eq!(peer.out(), [0]);
+}
+
+#[test]
+fn a_refusal_that_names_events_is_theirs_alone() {
+    let mut peer = peer();
+    peer.nudged("a");
+    peer.pull(few(0..3), false);
+    let named = Response { status: 400, ..refused(1, ErrorCode::Forbidden) };
+    peer.answered(Ok(named));
+    assert_eq!(peer.pull(few(0..3), false).1, None, "whether the others were taken is looked at");
+    assert_eq!(peer.out(), [0, 2]);
+    peer.answered(Ok(taken()));
+    let delivered = peer.pull(vec![], false).1.unwrap();
+    assert_eq!(delivered.refused.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [id(1)]);
+}
