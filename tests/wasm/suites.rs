@@ -8,6 +8,8 @@
 mod base64_forms;
 #[path = "../canonical_json_follows_published_vectors.rs"]
 mod canonical_json_follows_published_vectors;
+#[path = "../dead_peers.rs"]
+mod dead_peers;
 #[path = "../ed25519_acceptance.rs"]
 mod ed25519_acceptance;
 #[path = "../gaps_are_healed.rs"]
