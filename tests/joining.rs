@@ -11,7 +11,7 @@ use hublet::{
     server::{
         AccountCall, Address, Answer, Call, ErrorCode, Notification, OwnCall, PeerCall, Response, RoomCall, SendError,
     },
-    store::{Query, Table},
+    store::{Query, Table, memory::MemoryStore},
     testing::{
         Fate, Net, Way, content,
         duo::{ANN, Duo, HAL, HUB, failures, ok, silence},
@@ -51,6 +51,31 @@ fn servers_are_asked_in_turn_and_the_hub_is_found() {
     assert!(matches!(duo.part.answer(ticket), Some(Answer::Accepted(_))));
     let log = duo.hub_log();
     assert_eq!(duo.part_ids(), [log.last().unwrap().1]);
+}
+
+#[test]
+fn a_server_that_lost_its_log_joins_again_and_accuses_nobody() {
+    let mut duo = Duo::joined();
+    duo.part.store = MemoryStore::new();
+    duo.restart_part();
+    duo.say("one");
+    duo.say("two");
+    let owed = duo.unsent();
+    duo.part.now += 1_000;
+    let ticket = duo.join();
+    let answer = duo.part.answer(ticket);
+    assert!(matches!(answer, Some(Answer::Accepted(_))), "{answer:?}");
+    // What was on its way comes behind the join, and is before our log.
+    assert!(failures(&duo.receive(owed)).is_empty());
+    assert_eq!(duo.part_ids(), [duo.hub_log().last().unwrap().1]);
+    let pull = Call::Room(RoomCall::Pull { peer: server("part.example"), delivered: None });
+    assert!(matches!(duo.hub.ask(pull), Answer::Owed(owed) if owed.events.is_empty()));
+    let three = duo.say("three");
+    let events = duo.unsent();
+    assert!(failures(&duo.receive(events)).is_empty());
+    assert_eq!(duo.part_ids()[1..], [three]);
+    let is_alarm = |told: &Notification| matches!(told, Notification::Fork { .. } | Notification::Hole { .. });
+    assert!(!duo.part.told.iter().any(is_alarm), "{:?}", duo.part.told);
 }
 
 #[test]

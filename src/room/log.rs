@@ -23,6 +23,9 @@ const SOFT_FAILED: u8 = 4;
 /// Positions below this one hold events that came as state with a join, and have no place in the order.
 pub const FIRST_PLACE: i64 = i64::MIN / 2;
 
+/// Stands for the place of an event that our first join follows: it is before our log, and no entry holds it.
+pub const BEFORE_LOG: i64 = i64::MIN;
+
 /// What stands at a position of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogEntry {

@@ -30,7 +30,8 @@ impl Context {
             let is_joined = self.is_in_room(&server);
             let is_told = was_joined || event.sender().server() == server.as_str() || puts_out(event);
             match (was_joined, is_joined) {
-                (false, true) if answered => self.owed.begin(&server, position, batch),
+                // A server that joins from outside has nothing of the room, whatever it had before.
+                (_, true) if answered => self.owed.begin(&server, position, batch),
                 (false, true) => self.owed.begin(&server, position.saturating_sub(1), batch),
                 (_, false) if is_told => self.owed.end(&server, position, batch),
                 _ => {}

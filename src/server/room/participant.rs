@@ -226,6 +226,7 @@ impl Receive {
 
     /// Asks for the entries of the log that decide about the queue.
     fn entries(&mut self, context: &mut Context, moment: Moment) -> Progress {
+        self.lookup.see_what_is_before(&self.queue);
         let queries = self.lookup.entries(&self.queue, context);
         if queries.is_empty() {
             return self.gaps(context, moment);

@@ -14,7 +14,9 @@ use crate::{
     id::EventId,
     room::{
         head::{Head, Room},
-        log::{FIRST_PLACE, LogEntry, LogEvent, entries, place, position_key, position_of, state_index_key},
+        log::{
+            BEFORE_LOG, FIRST_PLACE, LogEntry, LogEvent, entries, place, position_key, position_of, state_index_key,
+        },
         state::RoomState,
         state_row::{StateRow, key_of},
     },
@@ -68,6 +70,7 @@ impl Rows {
         let mut known = BTreeMap::new();
         for (event_id, rows) in self.asked.iter().zip(found.iter().skip(1)) {
             let position = rows.first().and_then(|row| position_of(&row.value).ok());
+            let position = position.filter(|position| *position != BEFORE_LOG);
             known.extend(position.map(|position| (*event_id, position)));
         }
         let new = self.admitted.events.len().saturating_sub(known.len());
@@ -87,6 +90,9 @@ impl Placed {
         let old = context.room.take();
         let mut new = Room { state: RoomState::new(room_id, rules), head: old.as_ref().and_then(|room| room.head) };
         let mut rows: BTreeMap<Vec<u8>, StateRow> = BTreeMap::new();
+        // The hub may still send what it ordered before the join: to a server that has lost its log, or that was slow.
+        let before = join.event().prev_events().iter().filter(|_| old.is_none());
+        before.for_each(|id| change.batch.put(Table::Ids, *id.as_bytes(), position_key(BEFORE_LOG)));
         for pdu in events {
             let event_id = pdu.event_id();
             let is_state = state.contains(&event_id);

@@ -11,7 +11,7 @@ use crate::{
     id::EventId,
     room::{
         auth_events, kind,
-        log::{LogEntry, entry, place, position_of},
+        log::{BEFORE_LOG, LogEntry, entry, place, position_of},
         redaction,
     },
     server::room::{context::Context, known::KnownLog},
@@ -118,6 +118,18 @@ impl Lookup {
                 Asked::Lpdu(id) => {
                     let event_id = <[u8; 32]>::try_from(row.value.as_slice()).ok().map(EventId::from_hash);
                     self.lpdus.insert(id, event_id);
+                }
+            }
+        }
+    }
+
+    /// Events that lead up to what our join follows are before our log too.
+    pub(super) fn see_what_is_before(&mut self, queue: &VecDeque<Item>) {
+        for item in queue.iter().rev() {
+            let Item::Pdu(pdu, _) = item else { continue };
+            if self.place_of(&pdu.event_id()) == Some(BEFORE_LOG) {
+                for prev in pdu.event().prev_events() {
+                    self.places.entry(*prev).or_default().get_or_insert(BEFORE_LOG);
                 }
             }
         }
