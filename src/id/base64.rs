@@ -45,12 +45,17 @@ pub fn decode_url_lenient(text: &str) -> Result<Vec<u8>, Base64Error> {
 
 /// Strict decoding of exactly `N` bytes, such as a key or a signature.
 pub fn decode_array<const N: usize>(text: &str) -> Result<[u8; N], Base64Error> {
-    decode_strict(text)?.try_into().map_err(|_| Base64Error)
+    let mut bytes = [0; N];
+    if BASE64_NOPAD.decode_len(text.len()) != Ok(N) {
+        return Err(Base64Error);
+    }
+    BASE64_NOPAD.decode_mut(text.as_bytes(), &mut bytes).map_err(|_| Base64Error)?;
+    Ok(bytes)
 }
 
 /// As [`decode_array`], but complete `=` padding is accepted too.
 pub fn decode_array_lenient<const N: usize>(text: &str) -> Result<[u8; N], Base64Error> {
-    decode_lenient(text)?.try_into().map_err(|_| Base64Error)
+    decode_array(without_padding(text)?)
 }
 
 fn without_padding(text: &str) -> Result<&str, Base64Error> {

@@ -6,7 +6,7 @@ use alloc::string::String;
 
 use data_encoding::BASE32_NOPAD;
 
-use super::IdError;
+use super::{IdError, text::cut};
 
 const DOMAIN: &str = "key.invalid";
 const LABEL_LENGTH: usize = 52;
@@ -25,7 +25,7 @@ pub(super) fn write(key: &[u8; 32]) -> String {
 /// DNS compares without case and allows a final dot, so `KEY.invalid.` lies under `key.invalid` as well; there the one
 /// valid spelling is 52 lower-case characters, spare bits zero, without a port.
 pub(super) fn read(name: &str) -> Result<Option<[u8; 32]>, IdError> {
-    let (host, port) = name.split_once(':').map_or((name, None), |(host, port)| (host, Some(port)));
+    let (host, port) = cut(name).map_or((name, None), |(host, port)| (host, Some(port)));
     if !is_under_domain(host.strip_suffix('.').unwrap_or(host)) {
         return Ok(None);
     }

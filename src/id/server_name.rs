@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use core::{borrow::Borrow, fmt};
 
-use super::{IdError, key_name};
+use super::{IdError, key_name, text::cut};
 use crate::crypto::{KeyError, PreparedKey};
 
 const MAX_HOST: usize = 255;
@@ -57,12 +57,12 @@ impl ServerName {
 
     /// The name without its port.
     pub fn host(&self) -> &str {
-        self.0.split_once(':').map_or(&self.0, |(host, _)| host)
+        cut(&self.0).map_or(&self.0, |(host, _)| host)
     }
 
     /// The explicit port, if the name has one.
     pub fn port(&self) -> Option<u16> {
-        self.0.split_once(':').and_then(|(_, port)| port.parse().ok())
+        cut(&self.0).and_then(|(_, port)| port.parse().ok())
     }
 
     /// For text that [`check`] has passed already, as part of a longer identifier.
@@ -91,7 +91,7 @@ impl Borrow<str> for ServerName {
 
 /// Whether `text` is a server name. Decodes no point unless the name is a key name.
 pub(super) fn check(text: &str) -> Result<(), IdError> {
-    let (host, port) = match text.split_once(':') {
+    let (host, port) = match cut(text) {
         Some((host, port)) => (host, Some(port)),
         None => (text, None),
     };
@@ -120,7 +120,8 @@ pub(super) fn check(text: &str) -> Result<(), IdError> {
 
 fn ends_in_a_number(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
-    let last = host.rsplit('.').next().unwrap_or(host);
+    let dot = host.bytes().rposition(|byte| byte == b'.');
+    let last = dot.and_then(|at| host.get(at + 1..)).unwrap_or(host);
     match last.strip_prefix("0x").or_else(|| last.strip_prefix("0X")) {
         Some(hex) => hex.bytes().all(|b| b.is_ascii_hexdigit()),
         None => !last.is_empty() && is_digits(last),
