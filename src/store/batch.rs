@@ -150,7 +150,8 @@ impl Query {
     /// The row of exactly that key, if there is one.
     pub fn one(table: Table, key: impl Into<Vec<u8>>) -> Self {
         let from = key.into();
-        let mut to = from.clone();
+        let mut to = Vec::with_capacity(from.len() + 1);
+        to.extend_from_slice(&from);
         to.push(0);
         Self { table, from, to: Some(to), limit: 1, reverse: false }
     }
