@@ -15,6 +15,7 @@ mod tape;
 mod value;
 mod write;
 
+pub(crate) use value::NodeIndex;
 pub use value::{Elements, Kind, Member, Members, Value};
 pub use write::{ArrayWriter, ObjectWriter, write_array, write_object, write_string};
 
@@ -140,6 +141,11 @@ impl Document {
     #[must_use]
     pub fn root(&self) -> Value<'_> {
         Value::at(self, 0)
+    }
+
+    /// The value at a node of this document.
+    pub(crate) fn at(&self, node: NodeIndex) -> Value<'_> {
+        Value::at(self, node.index())
     }
 
     /// The canonical bytes, without a copy.

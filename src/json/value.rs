@@ -34,7 +34,22 @@ pub struct Value<'a> {
     node: Node,
 }
 
+/// Where a value stands in the table of its document, to find it again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NodeIndex(u32);
+
+impl NodeIndex {
+    pub(super) const fn index(self) -> u32 {
+        self.0
+    }
+}
+
 impl<'a> Value<'a> {
+    /// Where it stands in the table of its document.
+    pub(crate) const fn node_index(self) -> NodeIndex {
+        NodeIndex(self.index)
+    }
+
     pub(super) fn at(document: &'a Document, index: u32) -> Self {
         Self { document, index, node: node(&document.nodes, index) }
     }
@@ -159,7 +174,16 @@ impl<'a> Value<'a> {
         } else {
             key
         };
-        self.members().find(|member| inner(&member.document.text, member.key) == spelling).map(Member::value)
+        let Inside { document, mut at, end } = self.inside(Kind::Object);
+        let length = spelling.len() + 2;
+        while at < end {
+            let key = node(&document.nodes, at);
+            if index(key.end - key.start) == length && inner(&document.text, key) == spelling {
+                return Some(Value::at(document, at + 1));
+            }
+            at = node(&document.nodes, at + 1).next;
+        }
+        None
     }
 
     /// How many elements or members it has; 0 for a scalar. Counts them, so takes time in proportion.
