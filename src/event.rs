@@ -73,35 +73,71 @@ pub use schema::{MAX_DEPTH, MAX_PDU_BYTES, SchemaError, SchemaRule};
 pub use sign_json::{ObjectSignatureError, add_signature, insert_signature, signed_forms, verify_object};
 pub use verify::{KeyLookup, KeySource, KeyUse, Role, Signatory, VerifyError};
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use core::ops::Range;
 
 use crate::{
     id::{EventId, RoomId, ServerName, Timestamp, UserId},
-    json::{Document, Value},
+    json::{Document, NodeIndex, Value},
 };
 use field::Slot;
 use form::{Form, Sink};
 
 /// A well-formed event: its canonical bytes, and its fields read once. LPDU and PDU share this shape.
 ///
-/// That it is well-formed says nothing of who made it; the rung that holds it does.
+/// That it is well-formed says nothing of who made it; the rung that holds it does. Cloning one copies a pointer.
 #[derive(Debug, Clone)]
 pub struct Event {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
     document: Document,
     rules: &'static RoomVersionRules,
+    typed: Typed,
+}
+
+/// What was read of an event's document.
+#[derive(Debug)]
+struct Typed {
     slots: Vec<Slot>,
     room_id: RoomId,
     sender: UserId,
     sender_server: ServerName,
-    kind: Box<str>,
-    state_key: Option<Box<str>>,
+    kind: Text,
+    state_key: Option<Text>,
+    content: NodeIndex,
     origin_server_ts: Timestamp,
     hub_server: Option<ServerName>,
     auth_events: Vec<EventId>,
     prev_events: Vec<EventId>,
+    hashes: Option<NodeIndex>,
+    signatures: Option<NodeIndex>,
+}
+
+/// A string of a document: where its letters stand, or, of one that is written with escapes, the letters.
+#[derive(Debug)]
+enum Text {
+    Plain(Range<usize>),
+    Escaped(Box<str>),
+}
+
+/// Identifiers that are right. What is equal to one of them is taken from here: it is not checked again, and takes no
+/// memory of its own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct KnownIds<'a> {
+    /// The room that an event is likely of.
+    pub room_id: Option<&'a RoomId>,
+    /// Servers that an event is likely to name.
+    pub servers: &'a [&'a ServerName],
 }
 
 impl Event {
+    fn new(document: Document, rules: &'static RoomVersionRules, typed: Typed) -> Self {
+        Self { inner: Arc::new(Inner { document, rules, typed }) }
+    }
+
     /// Reads an event from our own store: the schema is checked, hashes and signatures are not.
     ///
     /// # Errors
@@ -113,90 +149,98 @@ impl Event {
 
     /// The canonical bytes, signatures included.
     pub fn bytes(&self) -> &[u8] {
-        self.document.bytes()
+        self.inner.document.bytes()
     }
 
     /// The canonical bytes with their table of nodes.
     pub fn document(&self) -> &Document {
-        &self.document
+        &self.inner.document
     }
 
     /// The rules of the room version that the event was read under.
     pub fn rules(&self) -> &'static RoomVersionRules {
-        self.rules
+        self.inner.rules
     }
 
     /// The room. Where the room's ID is the create event's hash, that event has the one that follows from itself.
     pub fn room_id(&self) -> &RoomId {
-        &self.room_id
+        &self.inner.typed.room_id
     }
 
     /// The user who sent it.
     pub fn sender(&self) -> &UserId {
-        &self.sender
+        &self.inner.typed.sender
     }
 
     /// The server of the sender.
     pub fn sender_server(&self) -> &ServerName {
-        &self.sender_server
+        &self.inner.typed.sender_server
     }
 
     /// The `type`, at most 255 bytes.
     pub fn kind(&self) -> &str {
-        &self.kind
+        self.inner.typed.kind.of(&self.inner.document)
     }
 
     /// The `state_key`, at most 255 bytes; `None` for an event that is no state.
     pub fn state_key(&self) -> Option<&str> {
-        self.state_key.as_deref()
+        self.inner.typed.state_key.as_ref().map(|text| text.of(&self.inner.document))
     }
 
     /// Whether it is a state event.
     pub fn is_state(&self) -> bool {
-        self.state_key.is_some()
+        self.inner.typed.state_key.is_some()
     }
 
     /// The `content`, an object.
     pub fn content(&self) -> Value<'_> {
-        // Invariant: the schema found a content.
-        self.document.root().member("content").unwrap_or_else(|| self.document.root())
+        self.inner.document.at(self.inner.typed.content)
     }
 
     /// When the sender's server says it was sent.
     pub fn origin_server_ts(&self) -> Timestamp {
-        self.origin_server_ts
+        self.inner.typed.origin_server_ts
     }
 
     /// The hub that an LPDU is meant for, or that a PDU went through; `None` for an event of the hub's own users.
     pub fn hub_server(&self) -> Option<&ServerName> {
-        self.hub_server.as_ref()
+        self.inner.typed.hub_server.as_ref()
     }
 
     /// The events that allow it; none in an LPDU or a draft.
     pub fn auth_events(&self) -> &[EventId] {
-        &self.auth_events
+        &self.inner.typed.auth_events
     }
 
     /// The events before it; none in an LPDU, a draft or a create event.
     pub fn prev_events(&self) -> &[EventId] {
-        &self.prev_events
+        &self.inner.typed.prev_events
     }
 
     fn hashes(&self) -> Option<Value<'_>> {
-        self.document.root().member("hashes")
+        self.inner.typed.hashes.map(|node| self.inner.document.at(node))
     }
 
     fn signatures(&self) -> Option<Value<'_>> {
-        self.document.root().member("signatures")
+        self.inner.typed.signatures.map(|node| self.inner.document.at(node))
     }
 
     fn write<S: Sink>(&self, form: &Form<'_>, sink: &mut S) {
-        form::write(self.bytes(), &self.slots, Some(self.content()), form, sink);
+        form::write(self.bytes(), &self.inner.typed.slots, Some(self.content()), form, sink);
     }
 
     fn to_bytes(&self, form: &Form<'_>) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.bytes().len());
         self.write(form, &mut bytes);
         bytes
+    }
+}
+
+impl Text {
+    fn of<'d>(&'d self, document: &'d Document) -> &'d str {
+        match self {
+            Self::Plain(range) => document.text().get(range.clone()).unwrap_or_default(),
+            Self::Escaped(text) => text,
+        }
     }
 }

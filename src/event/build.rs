@@ -13,6 +13,7 @@ use super::{
     redact::signing_input,
     room_version::{Keep, RoomVersionRules},
     schema::{self, MAX_PDU_BYTES, Shape, fault},
+    verify::SignatureText,
 };
 use crate::{
     crypto::{Signature, SigningKey},
@@ -126,7 +127,7 @@ impl LpduDraft {
     /// [`SchemaRule::TooLarge`] if it then exceeds 65,536 bytes.
     pub fn sign_with(self, key_id: &KeyId, signature: Signature) -> Result<SignedLpdu, SchemaError> {
         let server = self.event.sender_server();
-        let member = signatures_member(&mut [(server, key_id, &signature.to_text())]);
+        let member = signatures_member(&mut [(server, key_id, &SignatureText::of(&signature))]);
         let inserts = [Insert { field: Field::Signatures, member: &member }];
         let bytes = self.event.to_bytes(&Form { keep: FieldSet::ALL, content: Keep::All, inserts: &inserts });
         if bytes.len() > MAX_PDU_BYTES {

@@ -5,9 +5,9 @@
 //! a transaction is chained whole, and signed after, in any order, here or by a platform signer.
 
 use alloc::vec::Vec;
-use core::{mem, ops::Range};
+use core::mem;
 
-use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD};
+use data_encoding::BASE64URL_NOPAD;
 use thiserror::Error;
 
 use super::{
@@ -19,12 +19,11 @@ use super::{
     room_version::Keep,
     schema::{self, MAX_PDU_BYTES, Shape, fault},
     sign_json::insert_signature_by,
-    verify::GoodSignature,
+    verify::{GoodSignature, SignatureText},
 };
 use crate::{
     crypto::{self, PreparedKey, Signature, SignatureError, SigningKey},
     id::{EventId, KeyId, ServerName},
-    json::{self},
 };
 
 /// What links an event into the log.
@@ -122,7 +121,7 @@ fn chain(
     let hub = (hub.server.clone(), hub.key_id.clone());
     let signed = Blank::new(&signatures, &hub);
     let chained = ChainedPdu { source, lpdu_id, signatures, hub, signed, added, signing_input, event_id };
-    if chained.length() > MAX_PDU_BYTES {
+    if chained.is_too_large() {
         return Err(fault("event", SchemaRule::TooLarge));
     }
     Ok(chained)
@@ -167,9 +166,10 @@ impl ChainedPdu {
         if self.signatures.iter().any(|good| good.server == *server && good.key_id == *key_id) {
             return Ok(());
         }
-        self.signatures.push(GoodSignature { server: server.clone(), key_id: key_id.clone(), signature });
+        let text = SignatureText::of(&signature);
+        self.signatures.push(GoodSignature { server: server.clone(), key_id: key_id.clone(), text });
         let before = mem::replace(&mut self.signed, Blank::new(&self.signatures, &self.hub));
-        if self.length() > MAX_PDU_BYTES {
+        if self.is_too_large() {
             self.signatures.pop();
             self.signed = before;
             return Err(CountersignError::TooLarge);
@@ -191,6 +191,12 @@ impl ChainedPdu {
         self.source.write(&whole(&self.added.with_signatures(&self.signed.member)), &mut bytes);
         let Self { source, event_id, lpdu_id, .. } = self;
         CompletedPdu { source, bytes, event_id, lpdu_id }
+    }
+
+    fn is_too_large(&self) -> bool {
+        // What comes out is at most what goes in and a comma for each new member. Rarely does it have to be counted.
+        let most = self.source.bytes().len() + self.added.text.len() + self.signed.member.len() + 4;
+        most > MAX_PDU_BYTES && self.length() > MAX_PDU_BYTES
     }
 
     fn length(&self) -> usize {
@@ -257,48 +263,53 @@ impl VerifiedPdu {
     }
 }
 
-/// `"signatures":{…}`, sorted by server and key ID, both of which are ASCII, so that every key order agrees.
-pub(super) fn signatures_member(all: &mut [(&ServerName, &KeyId, &str)]) -> Vec<u8> {
-    all.sort_unstable();
+/// `"signatures":{…}`, sorted by server and key ID. Names, key IDs and signatures are ASCII that JSON never escapes.
+pub(super) fn signatures_member(all: &mut [(&ServerName, &KeyId, &SignatureText)]) -> Vec<u8> {
+    all.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
     let mut member = Vec::with_capacity(all.len() * 192 + 32);
-    member.extend_from_slice(b"\"signatures\":");
-    json::write_object(&mut member, |servers| {
-        for of_server in all.chunk_by(|a, b| a.0 == b.0) {
-            let Some(first) = of_server.first() else { continue };
-            servers.object(first.0.as_str(), |keys| {
-                for (_, key_id, signature) in of_server {
-                    keys.string(key_id.as_str(), signature);
-                }
-            });
+    member.extend_from_slice(b"\"signatures\":{");
+    let mut last = None;
+    for (server, key_id, signature) in all {
+        match last {
+            Some(last) if last == *server => member.push(b','),
+            _ => {
+                member.extend_from_slice(if last.is_some() { b"},\"" } else { b"\"" });
+                member.extend_from_slice(server.as_str().as_bytes());
+                member.extend_from_slice(b"\":{");
+            }
         }
-    });
+        last = Some(*server);
+        member.push(b'"');
+        member.extend_from_slice(key_id.as_str().as_bytes());
+        member.extend_from_slice(b"\":\"");
+        member.extend_from_slice(signature.as_bytes());
+        member.push(b'"');
+    }
+    member.extend_from_slice(if last.is_some() { b"}}" } else { b"}" });
     member
 }
 
-/// A `signatures` member in which one signature is still to be filled in. All signatures are equally long.
+/// A `signatures` member in which one signature is still to be filled in.
 #[derive(Debug, Clone)]
 struct Blank {
     member: Vec<u8>,
-    at: Range<usize>,
+    at: usize,
 }
-
-/// Stands where the hub's signature will: as long as one, and of a character that no name, key ID or base64 can have.
-const BLANK: &str = "**************************************************************************************";
 
 impl Blank {
     fn new(signatures: &[GoodSignature], hub: &(ServerName, KeyId)) -> Self {
-        let texts: Vec<_> = signatures.iter().map(|good| good.signature.to_text()).collect();
         let mut all: Vec<_> = Vec::with_capacity(signatures.len() + 1);
-        all.extend(signatures.iter().zip(&texts).map(|(good, text)| (&good.server, &good.key_id, text.as_str())));
-        all.push((&hub.0, &hub.1, BLANK));
+        all.extend(signatures.iter().map(|good| (&good.server, &good.key_id, &good.text)));
+        all.push((&hub.0, &hub.1, &SignatureText::BLANK));
         let member = signatures_member(&mut all);
-        let start = member.iter().position(|byte| BLANK.as_bytes().first() == Some(byte)).unwrap_or_default();
-        Self { member, at: start..start + BLANK.len() }
+        let at = member.iter().position(|byte| *byte == SignatureText::NO_BASE64).unwrap_or_default();
+        Self { member, at }
     }
 
     fn fill(&mut self, signature: &Signature) {
-        if let Some(blank) = self.member.get_mut(self.at.clone()) {
-            BASE64_NOPAD.encode_mut(&signature.to_bytes(), blank);
+        let text = SignatureText::of(signature);
+        if let Some(blank) = self.member.get_mut(self.at..self.at + text.as_bytes().len()) {
+            blank.copy_from_slice(text.as_bytes());
         }
     }
 }

@@ -206,7 +206,7 @@ impl Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Slot {
     pub(super) place: Place,
-    pub(super) member: Range<usize>,
+    pub(super) member: Range<u32>,
 }
 
 /// The values of the known fields that are present, and the table of all members in canonical order.
@@ -231,7 +231,7 @@ impl<'a> Members<'a> {
                 }
                 None => Place::of_unknown(&key),
             };
-            slots.push(Slot { place, member: to_usize(member.span()) });
+            slots.push(Slot { place, member: member.span() });
         }
         Self { slots, values }
     }

@@ -4,12 +4,12 @@ use alloc::{collections::BTreeMap, format, vec::Vec};
 
 use super::{
     ChainedPdu, Event, EventParts, Field, HubIdentity, I_1, KeyLookup, KeySource, KeyUse, Links, LpduDraft, PduDraft,
-    RoomVersionRules, UnverifiedLpdu, UnverifiedPdu, field::Members,
+    RoomVersionRules, Text, Typed, UnverifiedLpdu, UnverifiedPdu, field::Members,
 };
 use crate::{
     crypto::{PreparedKey, SigningKey},
     id::{EventId, KeyId, RoomId, ServerName, Timestamp, UserId, base64},
-    json::{Document, KeyOrder, Limits, parse},
+    json::{Document, KeyOrder, Limits, Value, parse},
 };
 
 pub(crate) const RULES: &RoomVersionRules = &I_1;
@@ -144,19 +144,21 @@ pub(crate) fn changed(bytes: &[u8], change: impl FnOnce(&mut serde_json::Value))
 pub(crate) fn raw_event(document: Document, rules: &'static RoomVersionRules) -> Event {
     let members = Members::read(document.root());
     let kind = members.get(Field::Type).and_then(|kind| Some(kind.as_str()?.into_owned())).unwrap();
-    let slots = members.slots;
-    Event {
-        rules,
-        slots,
+    let node = |field| members.get(field).map(Value::node_index);
+    let typed = Typed {
         room_id: RoomId::parse("!room:hub.example").unwrap(),
         sender: UserId::parse("@ann:part.example").unwrap(),
         sender_server: server(PART),
-        kind: kind.into(),
+        kind: Text::Escaped(kind.into()),
         state_key: None,
+        content: node(Field::Content).unwrap(),
         origin_server_ts: Timestamp::new(0),
         hub_server: None,
         auth_events: Vec::new(),
         prev_events: Vec::new(),
-        document,
-    }
+        hashes: node(Field::Hashes),
+        signatures: node(Field::Signatures),
+        slots: members.slots,
+    };
+    Event::new(document, rules, typed)
 }

@@ -75,7 +75,7 @@ pub(super) fn write<S: Sink>(source: &[u8], slots: &[Slot], content: Option<Valu
                     let inner = Weave::open(source, weave.sink);
                     keep_keys(inner, content, keys);
                 }
-                _ => weave.keep(slot.member.clone()),
+                _ => weave.keep(to_usize(slot.member.clone())),
             }
         }
     }

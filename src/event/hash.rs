@@ -43,7 +43,7 @@ pub fn lpdu_hash(event: &Event) -> HashText {
 
 /// The hash over the whole event, for `hashes.sha256`.
 pub fn content_hash(event: &Event) -> HashText {
-    let member = match event.rules.format.linking {
+    let member = match event.rules().format.linking {
         Linking::Linear => lpdu_hashes_member(event),
         Linking::Graph => None,
     };

@@ -5,7 +5,7 @@
 use alloc::vec::Vec;
 
 use super::{
-    Event, RoomVersionRules, content_hash,
+    Event, KnownIds, RoomVersionRules, content_hash,
     field::Field,
     hash::event_id_of,
     lpdu_hash,
@@ -87,20 +87,19 @@ impl UnverifiedLpdu {
     /// # Errors
     /// A [`SchemaError`] that names the field and the rule.
     pub fn parse(document: Document, rules: &'static RoomVersionRules) -> Result<Self, SchemaError> {
-        Self::parse_known(document, rules, &[])
+        Self::parse_known(document, rules, KnownIds::default()).map_err(|(error, _)| error)
     }
 
-    /// As [`UnverifiedLpdu::parse`]; a server name equal to one of `known` is taken from there, not checked again.
-    ///
-    /// Checking a key name costs a tenth of a signature's verification. A hub knows its own name and the caller's.
+    /// As [`UnverifiedLpdu::parse`]; what the LPDU has of `known` is taken from there, not checked again. A hub knows the
+    /// room, its own name and the caller's.
     ///
     /// # Errors
-    /// A [`SchemaError`] that names the field and the rule.
+    /// A [`SchemaError`] that names the field and the rule, and the document given back.
     pub fn parse_known(
         document: Document,
         rules: &'static RoomVersionRules,
-        known: &[&ServerName],
-    ) -> Result<Self, SchemaError> {
+        known: KnownIds<'_>,
+    ) -> Result<Self, (SchemaError, Document)> {
         let event = schema::read_known(document, rules, Shape::Lpdu, known)?;
         let signing_input = signing_input(&event);
         Ok(Self { event_id: event_id_of(&signing_input), event, signing_input })
@@ -159,18 +158,18 @@ impl UnverifiedPdu {
     /// # Errors
     /// A [`SchemaError`] that names the field and the rule.
     pub fn parse(document: Document, rules: &'static RoomVersionRules) -> Result<Self, SchemaError> {
-        Self::parse_known(document, rules, &[])
+        Self::parse_known(document, rules, KnownIds::default()).map_err(|(error, _)| error)
     }
 
     /// As [`UnverifiedPdu::parse`]; a server name equal to one of `known` is taken from there, not checked again.
     ///
     /// # Errors
-    /// A [`SchemaError`] that names the field and the rule.
+    /// A [`SchemaError`] that names the field and the rule, and the document given back.
     pub fn parse_known(
         document: Document,
         rules: &'static RoomVersionRules,
-        known: &[&ServerName],
-    ) -> Result<Self, SchemaError> {
+        known: KnownIds<'_>,
+    ) -> Result<Self, (SchemaError, Document)> {
         Self::read(document, rules, &[Field::Unsigned], known)
     }
 
@@ -180,16 +179,22 @@ impl UnverifiedPdu {
     /// # Errors
     /// A [`SchemaError`] that names the field and the rule.
     pub fn parse_answer(document: Document, rules: &'static RoomVersionRules) -> Result<Self, SchemaError> {
-        Self::read(document, rules, &[Field::EventId, Field::Unsigned], &[])
+        Self::read(document, rules, &[Field::EventId, Field::Unsigned], KnownIds::default()).map_err(|(error, _)| error)
     }
 
     fn read(
         document: Document,
         rules: &'static RoomVersionRules,
         drop: &[Field],
-        known: &[&ServerName],
-    ) -> Result<Self, SchemaError> {
-        let event = schema::read_known(schema::drop_fields(document, rules, drop)?, rules, Shape::Pdu, known)?;
+        known: KnownIds<'_>,
+    ) -> Result<Self, (SchemaError, Document)> {
+        let event = match schema::without_fields(&document, rules, drop) {
+            Ok(None) => schema::read_known(document, rules, Shape::Pdu, known)?,
+            Ok(Some(rest)) => {
+                schema::read_known(rest, rules, Shape::Pdu, known).map_err(|(error, _)| (error, document))?
+            }
+            Err(error) => return Err((error, document)),
+        };
         let signing_input = signing_input(&event);
         Ok(Self { event_id: event_id_of(&signing_input), event, signing_input })
     }

@@ -18,8 +18,8 @@ use crate::{
 /// The event after redaction, as canonical bytes. Its ID and its signatures stay valid; its content hash does not.
 pub fn redact(event: &Event) -> Vec<u8> {
     let form = Form {
-        keep: event.rules.redaction.top_level,
-        content: event.rules.redaction.content(event.kind()),
+        keep: event.rules().redaction.top_level,
+        content: event.rules().redaction.content(event.kind()),
         inserts: &[],
     };
     event.to_bytes(&form)
@@ -27,19 +27,19 @@ pub fn redact(event: &Event) -> Vec<u8> {
 
 /// The bytes that a signature of this event covers, in the form in which the event stands.
 pub fn signing_input(event: &Event) -> Vec<u8> {
-    event.to_bytes(&signing_form(event.rules, event.kind(), &[]))
+    event.to_bytes(&signing_form(event.rules(), event.kind(), &[]))
 }
 
 /// The bytes that the sender signed: of an event that went through a hub, its LPDU is rebuilt.
 ///
 /// Gives the same bytes for an LPDU and for the PDU made of it.
 pub fn sender_signing_input(event: &Event) -> Vec<u8> {
-    if event.hub_server().is_none() || event.rules.format.linking == Linking::Graph {
+    if event.hub_server().is_none() || event.rules().format.linking == Linking::Graph {
         return signing_input(event);
     }
     let hashes = lpdu_hashes_member(event);
     let inserts = hashes.as_deref().map(|member| Insert { field: Field::Hashes, member });
-    let form = signing_form(event.rules, event.kind(), inserts.as_slice());
+    let form = signing_form(event.rules(), event.kind(), inserts.as_slice());
     let keep = form.keep.without(&[Field::AuthEvents, Field::Hashes, Field::PrevEvents]);
     event.to_bytes(&Form { keep, ..form })
 }
@@ -70,7 +70,7 @@ pub(super) fn signing_form<'a>(rules: &RoomVersionRules, kind: &str, inserts: &'
 
 /// The redacted copy as an event.
 pub(super) fn redacted(event: &Event) -> Result<Event, schema::SchemaError> {
-    schema::read(schema::reread(&redact(event), event.rules)?, event.rules, Shape::Pdu)
+    schema::read(schema::reread(&redact(event), event.rules())?, event.rules(), Shape::Pdu)
 }
 
 /// `"hashes":{"lpdu":…}`, cut down from the event's own hashes.

@@ -3,13 +3,13 @@
 //! Assumes a document in the room version's key order; guarantees an [`Event`] whose fields need no further check. An
 //! event that fails here is dropped.
 
-use alloc::{borrow::Cow, boxed::Box, format, vec::Vec};
+use alloc::{borrow::Cow, format, vec::Vec};
 
 use thiserror::Error;
 
 use super::{
-    Event,
-    field::{Field, FieldSet, Members},
+    Event, KnownIds, Text, Typed,
+    field::{Field, FieldSet, Members, to_usize},
     form,
     hash::event_id_of,
     redact::signing_form,
@@ -107,26 +107,39 @@ pub(super) enum Shape {
 
 /// Reads the event of a document.
 pub(super) fn read(document: Document, rules: &'static RoomVersionRules, shape: Shape) -> Result<Event, SchemaError> {
-    read_known(document, rules, shape, &[])
+    read_known(document, rules, shape, KnownIds::default()).map_err(|(error, _)| error)
 }
 
-/// As [`read`], taking server names that the caller holds from there: checking a key name costs a curve point.
+/// As [`read`], taking identifiers that the caller holds from there: checking a key name costs a curve point. What is no
+/// event is given back.
 pub(super) fn read_known(
     document: Document,
     rules: &'static RoomVersionRules,
     shape: Shape,
-    names: &[&ServerName],
-) -> Result<Event, SchemaError> {
+    known: KnownIds<'_>,
+) -> Result<Event, (SchemaError, Document)> {
+    match typed(&document, rules, shape, known) {
+        Ok(typed) => Ok(Event::new(document, rules, typed)),
+        Err(error) => Err((error, document)),
+    }
+}
+
+fn typed(
+    document: &Document,
+    rules: &'static RoomVersionRules,
+    shape: Shape,
+    known: KnownIds<'_>,
+) -> Result<Typed, SchemaError> {
     let root = document.root();
     check_whole(root)?;
     let members = Members::read(root);
     check_numbers(root, &members)?;
-    let fields = Fields { members: &members, rules, shape, names };
+    let fields = Fields { members: &members, rules, shape, known };
 
     let kind = fields.text(Field::Type)?;
     let content = fields.object(Field::Content)?;
-    let sender = identifier(Field::Sender, UserId::parse_known(&fields.string(Field::Sender)?, names))?;
-    let sender_server = names.iter().find(|name| name.as_str() == sender.server());
+    let sender = identifier(Field::Sender, UserId::parse_known(&fields.string(Field::Sender)?, known.servers))?;
+    let sender_server = known.servers.iter().find(|name| name.as_str() == sender.server());
     let sender_server = sender_server.map_or_else(|| sender.server_name(), |&name| name.clone());
     let origin_server_ts = Timestamp::new(fields.integer(Field::OriginServerTs)?);
     let state_key = match members.get(Field::StateKey) {
@@ -134,43 +147,43 @@ pub(super) fn read_known(
         None => None,
     };
     let hub_server = fields.hub_server(&sender_server)?;
-    let (auth_events, prev_events) = fields.links(&kind)?;
+    let (auth_events, prev_events) = fields.links(kind.of(document))?;
     fields.check_hashes(hub_server.is_some())?;
     fields.check_signatures()?;
     if rules.format.linking == Linking::Graph && shape == Shape::Pdu {
         fields.integer(Field::Depth)?;
     }
     let servers = [&sender_server, hub_server.as_ref().unwrap_or(&sender_server)];
-    let room_id = fields.room_id(&kind, document.bytes(), content, &servers)?;
+    let room_id = fields.room_id(kind.of(document), document.bytes(), content, &servers)?;
     if shape != Shape::Pdu {
-        check_what_hubs_refuse(root, &kind, content)?;
+        check_what_hubs_refuse(root, kind.of(document), content)?;
     }
-    let slots = members.slots;
-    Ok(Event {
-        rules,
-        slots,
+    Ok(Typed {
         room_id,
         sender,
         sender_server,
         kind,
         state_key,
+        content: content.node_index(),
         origin_server_ts,
         hub_server,
         auth_events,
         prev_events,
-        document,
+        hashes: members.get(Field::Hashes).map(Value::node_index),
+        signatures: members.get(Field::Signatures).map(Value::node_index),
+        slots: members.slots,
     })
 }
 
-/// The document without some of its top-level fields; the same one if it has none of them.
-pub(super) fn drop_fields(
-    document: Document,
+/// The document without some of its top-level fields; `None` if it has none of them.
+pub(super) fn without_fields(
+    document: &Document,
     rules: &RoomVersionRules,
     fields: &[Field],
-) -> Result<Document, SchemaError> {
+) -> Result<Option<Document>, SchemaError> {
     let root = document.root();
     if fields.iter().all(|field| root.member(field.name()).is_none()) {
-        return Ok(document);
+        return Ok(None);
     }
     // A number that events must not hold would lose its spelling when the bytes are read again.
     let stays = |key: &str| fields.iter().all(|field| field.name() != key);
@@ -181,7 +194,7 @@ pub(super) fn drop_fields(
     let form = form::Form { keep: FieldSet::ALL.without(fields), content: Keep::All, inserts: &[] };
     let mut bytes = Vec::with_capacity(document.bytes().len());
     form::write(document.bytes(), &members.slots, None, &form, &mut bytes);
-    reread(&bytes, rules)
+    reread(&bytes, rules).map(Some)
 }
 
 /// Reads bytes that we made from a document that was read before.
@@ -244,7 +257,7 @@ struct Fields<'m, 'a> {
     members: &'m Members<'a>,
     rules: &'static RoomVersionRules,
     shape: Shape,
-    names: &'m [&'m ServerName],
+    known: KnownIds<'m>,
 }
 
 impl<'a> Fields<'_, 'a> {
@@ -263,12 +276,18 @@ impl<'a> Fields<'_, 'a> {
         self.value(field)?.as_str().ok_or(fault(field.name(), SchemaRule::NotString))
     }
 
-    fn text(&self, field: Field) -> Result<Box<str>, SchemaError> {
+    fn text(&self, field: Field) -> Result<Text, SchemaError> {
         let text = self.string(field)?;
         if text.len() > MAX_TEXT {
             return Err(fault(field.name(), SchemaRule::TooLong));
         }
-        Ok(text.into())
+        Ok(match text {
+            Cow::Borrowed(_) => {
+                let quoted = to_usize(self.value(field)?.span());
+                Text::Plain(quoted.start + 1..quoted.end - 1)
+            }
+            Cow::Owned(text) => Text::Escaped(text.into()),
+        })
     }
 
     fn object(&self, field: Field) -> Result<Value<'a>, SchemaError> {
@@ -327,7 +346,7 @@ impl<'a> Fields<'_, 'a> {
         if text == sender_server.as_str() {
             return Ok(Some(sender_server.clone()));
         }
-        identifier(Field::HubServer, ServerName::parse_known(&text, self.names)).map(Some)
+        identifier(Field::HubServer, ServerName::parse_known(&text, self.known.servers)).map(Some)
     }
 
     fn check_hashes(&self, through_hub: bool) -> Result<(), SchemaError> {
@@ -377,7 +396,10 @@ impl<'a> Fields<'_, 'a> {
     ) -> Result<RoomId, SchemaError> {
         if self.rules.format.room_id == RoomIdForm::Named {
             let text = self.string(Field::RoomId)?;
-            let known = if servers.iter().any(|name| text.ends_with(name.as_str())) { servers } else { self.names };
+            if let Some(known) = self.known.room_id.filter(|known| known.as_str() == text) {
+                return Ok(known.clone());
+            }
+            let known = if servers.iter().any(|name| text.ends_with(name.as_str())) { servers } else { self.known.servers };
             return identifier(Field::RoomId, RoomId::parse_known(&text, known));
         }
         if kind != "m.room.create" {

@@ -5,6 +5,7 @@
 
 use alloc::vec::Vec;
 
+use data_encoding::BASE64_NOPAD;
 use thiserror::Error;
 
 use super::{Event, SchemaError};
@@ -96,7 +97,29 @@ impl core::fmt::Display for Signatory {
 pub(super) struct GoodSignature {
     pub(super) server: ServerName,
     pub(super) key_id: KeyId,
-    pub(super) signature: Signature,
+    pub(super) text: SignatureText,
+}
+
+/// A signature as it stands in events: 86 characters of standard base64, no padding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SignatureText([u8; 86]);
+
+impl SignatureText {
+    /// A character that neither base64 nor a server name nor a key ID has.
+    pub(super) const NO_BASE64: u8 = b'*';
+
+    /// As long as a signature, and none.
+    pub(super) const BLANK: Self = Self([Self::NO_BASE64; 86]);
+
+    pub(super) fn of(signature: &Signature) -> Self {
+        let mut text = [0; 86];
+        BASE64_NOPAD.encode_mut(&signature.to_bytes(), &mut text);
+        Self(text)
+    }
+
+    pub(super) const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 /// The IDs of the Ed25519 keys that the event bears signatures of under a server's name.
@@ -113,12 +136,20 @@ fn under<'e>(event: &'e Event, server: &ServerName) -> impl Iterator<Item = (Key
         .filter_map(|member| Some((KeyId::parse(&member.key()).ok()?, member.value())))
 }
 
+/// A signature whose key is known.
+struct Candidate {
+    key_id: KeyId,
+    text: SignatureText,
+    signature: Signature,
+    key: PreparedKey,
+}
+
 /// The signatures of one signatory over one message, with the keys to check them by.
 pub(super) struct Gathered<'m> {
     signatory: Signatory,
     server: ServerName,
     message: &'m [u8],
-    candidates: Vec<(KeyId, Signature, PreparedKey)>,
+    candidates: Vec<Candidate>,
     /// The most telling reason not to accept, if no candidate turns out right.
     otherwise: VerifyError,
 }
@@ -133,18 +164,25 @@ impl<'m> Gathered<'m> {
         role: Role,
     ) -> Self {
         let purpose = KeyUse { origin_server_ts: event.origin_server_ts(), role };
-        let mut candidates = Vec::new();
+        // Nearly always there is one.
+        let mut candidates = Vec::with_capacity(1);
         let mut otherwise = VerifyError::SignatureMissing(signatory);
         for (key_id, text) in under(event, &server) {
-            let signature = match Signature::parse(&text.as_str().unwrap_or_default()) {
-                Ok(signature) => signature,
+            let text = text.as_str().unwrap_or_default();
+            // One signature has one text, so it need not be written anew when it goes into a PDU.
+            let parsed = Signature::parse(&text).and_then(|signature| {
+                let text = text.as_bytes().try_into().map_err(|_| SignatureError::Encoding)?;
+                Ok((signature, SignatureText(text)))
+            });
+            let (signature, text) = match parsed {
+                Ok(parsed) => parsed,
                 Err(error) => {
                     otherwise = graver(otherwise, VerifyError::SignatureWrong(signatory, error));
                     continue;
                 }
             };
             match keys.key(&server, &key_id, purpose) {
-                KeyLookup::Usable(key) => candidates.push((key_id, signature, key)),
+                KeyLookup::Usable(key) => candidates.push(Candidate { key_id, text, signature, key }),
                 KeyLookup::NotValid => otherwise = graver(otherwise, VerifyError::KeyNotValid(signatory)),
                 KeyLookup::Unknown => otherwise = graver(otherwise, VerifyError::KeyUnknown(signatory)),
             }
@@ -158,10 +196,10 @@ impl<'m> Gathered<'m> {
         verdicts: &mut impl Iterator<Item = Result<(), SignatureError>>,
     ) -> Result<Vec<GoodSignature>, VerifyError> {
         let Self { signatory, server, candidates, mut otherwise, .. } = self;
-        let mut good = Vec::new();
-        for (key_id, signature, _) in candidates {
+        let mut good = Vec::with_capacity(candidates.len());
+        for Candidate { key_id, text, .. } in candidates {
             match verdicts.next().unwrap_or(Err(SignatureError::Mismatch)) {
-                Ok(()) => good.push(GoodSignature { server: server.clone(), key_id, signature }),
+                Ok(()) => good.push(GoodSignature { server: server.clone(), key_id, text }),
                 Err(error) => otherwise = graver(otherwise, VerifyError::SignatureWrong(signatory, error)),
             }
         }
@@ -175,7 +213,7 @@ pub(super) fn check_all(gathered: Vec<Gathered<'_>>) -> Vec<Result<Vec<GoodSigna
         .iter()
         .flat_map(|one| {
             let message = one.message;
-            one.candidates.iter().map(move |(_, signature, key)| Check { key, message, signature })
+            one.candidates.iter().map(move |Candidate { signature, key, .. }| Check { key, message, signature })
         })
         .collect();
     let mut verdicts = crypto::verify_many(&checks).into_iter();

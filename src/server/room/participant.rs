@@ -24,7 +24,9 @@ use super::{
     work::{Progress, Resume, Work},
 };
 use crate::{
-    event::{LINEARIZED_02, RoomVersionRules, SchemaError, UnverifiedLpdu, UnverifiedPdu, VerifiedPdu, received_id},
+    event::{
+        KnownIds, LINEARIZED_02, RoomVersionRules, SchemaError, UnverifiedLpdu, UnverifiedPdu, VerifiedPdu, received_id,
+    },
     id::{EventId, ServerName},
     json::Document,
     room::{Create, HubTransfer},
@@ -48,14 +50,15 @@ pub(super) fn receive(
     let refusal = refusal(context, &origin);
     let mut outcomes = Vec::with_capacity(events.len());
     let mut pdus = Vec::with_capacity(events.len());
+    let known = KnownIds { room_id: Some(&context.room_id), servers: &[&origin, context.identity.name()] };
     for event in events {
-        let outcome = match (UnverifiedPdu::parse(event.clone(), rules), &refusal) {
+        let outcome = match (UnverifiedPdu::parse_known(event, rules, known), &refusal) {
             (Ok(pdu), refusal) => {
                 let outcome = Outcome { id: Some(pdu.event_id()), failure: refusal.clone() };
                 pdus.extend(refusal.is_none().then_some((outcomes.len(), pdu)));
                 outcome
             }
-            (Err(error), _) => {
+            (Err((error, event)), _) => {
                 let id = received_id(&event, rules);
                 Outcome { id, failure: Some(no_pdu(context, error, event, rules)) }
             }
