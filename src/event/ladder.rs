@@ -161,7 +161,7 @@ impl UnverifiedPdu {
         Self::parse_known(document, rules, KnownIds::default()).map_err(|(error, _)| error)
     }
 
-    /// As [`UnverifiedPdu::parse`]; a server name equal to one of `known` is taken from there, not checked again.
+    /// As [`UnverifiedPdu::parse`]; what the PDU has of `known` is taken from there, not checked again.
     ///
     /// # Errors
     /// A [`SchemaError`] that names the field and the rule, and the document given back.

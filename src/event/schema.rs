@@ -399,7 +399,8 @@ impl<'a> Fields<'_, 'a> {
             if let Some(known) = self.known.room_id.filter(|known| known.as_str() == text) {
                 return Ok(known.clone());
             }
-            let known = if servers.iter().any(|name| text.ends_with(name.as_str())) { servers } else { self.known.servers };
+            let known =
+                if servers.iter().any(|name| text.ends_with(name.as_str())) { servers } else { self.known.servers };
             return identifier(Field::RoomId, RoomId::parse_known(&text, known));
         }
         if kind != "m.room.create" {

@@ -70,6 +70,7 @@ impl LogEntry {
                 flags |= if event.sender == Sender::KeyMissing { KEY_MISSING } else { 0 };
                 flags |= if event.integrity == Integrity::Redacted { REDACTED } else { 0 };
                 flags |= if event.soft_failed { SOFT_FAILED } else { 0 };
+                out.reserve(event.bytes.len() + 35);
                 out.u8(FORM).u8(EVENT).u8(flags).raw(event.event_id.as_bytes()).raw(&event.bytes);
             }
             Self::Link { event_id, prev_events } => {

@@ -19,6 +19,12 @@ impl Writer {
         Self { bytes: Vec::new() }
     }
 
+    /// Makes room for so many more bytes.
+    pub fn reserve(&mut self, bytes: usize) -> &mut Self {
+        self.bytes.reserve_exact(bytes);
+        self
+    }
+
     /// Appends one byte.
     pub fn u8(&mut self, value: u8) -> &mut Self {
         self.bytes.push(value);

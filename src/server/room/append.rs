@@ -227,7 +227,9 @@ impl Append {
                 soft_failed: false,
                 bytes,
             };
-            self.known.stand(entry.clone());
+            if self.known.has(&event_id) {
+                self.known.stand(entry.clone());
+            }
             LogEntry::Event(entry).put(position, &mut change.batch);
             if let Some(target) = redacts {
                 context.redact(&mut self.known, target, &mut change.batch);

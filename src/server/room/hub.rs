@@ -12,7 +12,7 @@ use super::{
     work::Work,
 };
 use crate::{
-    event::{LINEARIZED_02, RoomVersionRules, UnverifiedLpdu, VerifyError, received_id},
+    event::{KnownIds, LINEARIZED_02, RoomVersionRules, UnverifiedLpdu, VerifyError, received_id},
     id::ServerName,
     json::Document,
     room::{kind, membership::Membership},
@@ -128,15 +128,15 @@ impl Context {
         if !self.admits(origin) {
             return refused(received_id(&event, rules), denied_by_acl());
         }
-        let copy = event.clone();
-        let lpdu = match UnverifiedLpdu::parse(event, rules) {
+        let known = KnownIds { room_id: Some(&self.room_id), servers: &[self.identity.name(), origin] };
+        let lpdu = match UnverifiedLpdu::parse_known(event, rules, known) {
             Ok(lpdu) => lpdu,
-            Err(error) => {
+            Err((error, event)) => {
                 let failure = Failure::new(400, ErrorCode::BadJson, alloc::format!("{error}"));
-                return refused(received_id(&copy, rules), failure);
+                return refused(received_id(&event, rules), failure);
             }
         };
-        if lpdu.event().sender().server() != origin.as_str() {
+        if lpdu.event().sender_server() != origin {
             let error = "an LPDU is taken from its sender's own server only";
             return refused(Some(lpdu.event_id()), Failure::new(403, ErrorCode::Forbidden, error));
         }

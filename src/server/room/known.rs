@@ -52,6 +52,11 @@ impl KnownLog {
         self.events.insert(event_id, Found { event, position, standing: Standing::Accepted, stored: None });
     }
 
+    /// Whether an event was looked up or taken in.
+    pub(super) fn has(&self, event_id: &EventId) -> bool {
+        self.events.contains_key(event_id)
+    }
+
     /// The event in the form in which it is stored from now on.
     pub(super) fn stand(&mut self, stored: LogEvent) {
         if let Some(found) = self.events.get_mut(&stored.event_id) {
