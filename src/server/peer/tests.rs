@@ -1,5 +1,6 @@
 //! The peer machine driven by hand: what goes in, what comes out, in which order.
 
+mod any_order;
 mod authentication;
 mod bad_requests;
 mod edus;
