@@ -9,7 +9,7 @@ use hublet::{
     room::membership::Membership,
     server::{Address, Answer, Call, ErrorCode, Notification, RoomCall, Ticket, room::RoomMachine},
     testing::{
-        Driver, Fate, Net, Way,
+        Driver, Fate, Forgery, Net, Way,
         duo::{self, Duo, document, failures},
         identity, keys_of, lpdu, server,
     },
@@ -176,6 +176,61 @@ fn spec_9_an_old_hub_that_goes_on_is_found_out() {
     let [Notification::Fork { first, second, .. }] = duo.part.told.as_slice() else { panic!("{:?}", duo.part.told) };
     assert_eq!((Some(first), second), (moved.2.as_ref(), beside), "both signed by the old hub");
     assert_eq!(duo.part_log().pop().unwrap().1, moved.1, "it is not in the log");
+}
+
+#[test]
+fn whoever_pretends_to_be_the_hub_leaves_no_trace() {
+    let mut duo = Duo::new(r#"{"hublet.hub_transfer":true}"#);
+    let far = "@far:far.example";
+    let body = r#"{"membership":"join"}"#;
+    let join = lpdu(&duo.room_id, far, duo::HUB, "m.room.member", Some(far), body, 1_700_000_000_500);
+    duo.hub.ask(Call::Room(RoomCall::SendMember {
+        origin: server("far.example"),
+        keys: keys_of("far.example"),
+        membership: Membership::Join,
+        event: document(join.bytes()),
+    }));
+    let ticket = duo.join();
+    assert!(matches!(duo.part.answer(ticket), Some(Answer::Accepted(_))));
+    let log = duo.part_log();
+    let known = log.last().unwrap().1;
+    let unknown = join.lpdu_id();
+    let room_id = duo.room_id.clone();
+    let forge = |prev| {
+        let (kind, body, auth_events) = ("m.room.message", "{}", &[][..]);
+        let hub = "far.example";
+        Forgery {
+            room_id: &room_id,
+            hub,
+            sender: far,
+            kind,
+            state_key: None,
+            body,
+            auth_events,
+            prev_events: &[prev],
+            ts: 5,
+        }
+        .make()
+        .1
+    };
+    for prev in [known, unknown] {
+        for silent in [false, true] {
+            let ticket = duo.begin_from("far.example", vec![forge(prev)]);
+            if silent && prev == unknown {
+                duo.answer_with(duo::silence());
+            }
+            // The hub knows of no such event, and the pretender gives none.
+            duo.serve_but(|_| false);
+            while duo.waiting() > 0 {
+                duo.answer_with(duo::ok(r#"{"pdus":[]}"#));
+            }
+            let outcomes = duo.outcomes(ticket);
+            assert_eq!(failures(&outcomes).len(), 1);
+            duo.part.wake_after(3_600_000);
+            assert_eq!(duo.waiting(), 0);
+            assert_eq!(duo.part_log(), log);
+        }
+    }
 }
 
 fn contains(bytes: &[u8], text: &str) -> bool {

@@ -70,8 +70,8 @@ pub(super) fn receive(
     }
     context.keys.learn(keys);
     let (queue, heal, lookup) = (VecDeque::new(), None, Lookup::default());
-    let to = Some((ticket, outcomes));
-    Box::new(Receive { to, origin, pdus, queue, lookup, heal, keys_came: false, stage: Stage::Fresh })
+    let (to, is_hub) = (Some((ticket, outcomes)), context.hub() == Some(&origin));
+    Box::new(Receive { to, origin, is_hub, pdus, queue, lookup, heal, keys_came: false, stage: Stage::Fresh })
 }
 
 /// Asks the hub again for what it did not give when a gap was found.
@@ -84,7 +84,17 @@ pub(super) fn catch_up(context: &mut Context, moment: Moment) -> Box<dyn Work> {
     };
     let heal = Some((0, Heal::new(context, &hub, missed)));
     let (pdus, queue, lookup) = (Vec::new(), VecDeque::new(), Lookup::default());
-    Box::new(Receive { to: None, origin: hub, pdus, queue, lookup, heal, keys_came: false, stage: Stage::Missed })
+    Box::new(Receive {
+        to: None,
+        origin: hub,
+        is_hub: true,
+        pdus,
+        queue,
+        lookup,
+        heal,
+        keys_came: false,
+        stage: Stage::Missed,
+    })
 }
 
 /// Events of a room that we are not in. A member event among them may still be news to a local user; whoever asked sees to that.
@@ -131,6 +141,8 @@ struct Receive {
     /// Who waits, and for what.
     to: Option<(Ticket, Vec<Outcome>)>,
     origin: ServerName,
+    /// The origin is the hub as far as we know, so what it names and does not serve is a hole. Of anybody else nothing is taken on trust.
+    is_hub: bool,
     /// Well-formed events and which of the transaction they are.
     pdus: Vec<(usize, UnverifiedPdu)>,
     /// Verified events in the order in which they are appended.
@@ -259,6 +271,13 @@ impl Receive {
                 self.heal = Some((index, heal));
                 progress
             }
+            Step::Filled(items) if !self.is_hub && items.iter().any(|item| matches!(item, Item::Hole(_))) => {
+                let mut failure =
+                    Failure::new(403, ErrorCode::Forbidden, "hub: nothing shows that it comes from the room's hub");
+                failure.hub_server = context.hub().cloned();
+                self.hold_back(index, &failure);
+                self.append(context, moment)
+            }
             Step::Filled(items) => {
                 let held = self.queue.split_off(index.min(self.queue.len()));
                 self.queue.extend(items.into_iter().chain(held));
@@ -266,20 +285,27 @@ impl Receive {
             }
             // What came before the gap is kept; the rest the hub sends again, or we ask for it.
             Step::Silent => {
-                let held = self.queue.split_off(index.min(self.queue.len()));
-                let mut last = heal.gap();
-                for item in held {
-                    let Item::Pdu(pdu, seat) = item else { continue };
-                    last = pdu.event_id();
-                    if let Some(seat) = seat {
-                        let error = "events before it are missing, and the hub does not answer now; send it again";
-                        self.fail(seat, Failure::of(ErrorCode::BadState, error));
-                    }
+                let error = "events before it are missing, and the hub does not answer now; send it again";
+                let last = self.hold_back(index, &Failure::of(ErrorCode::BadState, error));
+                if self.is_hub {
+                    context.missed.note(last.unwrap_or(heal.gap()), moment.now);
                 }
-                context.missed.note(last, moment.now);
                 self.append(context, moment)
             }
         }
+    }
+
+    /// Takes nothing from `index` on. The last event that is held back.
+    fn hold_back(&mut self, index: usize, failure: &Failure) -> Option<EventId> {
+        let mut last = None;
+        for item in self.queue.split_off(index.min(self.queue.len())) {
+            let Item::Pdu(pdu, seat) = item else { continue };
+            last = Some(pdu.event_id());
+            if let Some(seat) = seat {
+                self.fail(seat, failure.clone());
+            }
+        }
+        last
     }
 
     /// Appends the queue and answers.
