@@ -163,15 +163,22 @@ fn an_absence_leaves_a_hole_and_the_state_is_the_hubs() {
     assert!(failures(&duo.catch_up()).is_empty());
     assert_eq!(duo.part_ids().len(), 2);
     duo.say("not for you");
-    let denied = duo.catch_up();
+    let missed = duo.unsent();
+    let denied = duo.receive(missed.clone());
     assert_eq!(failures(&denied)[0].1.code, ErrorCode::NotFound, "we are not in the room");
     let levels = r#"{"events":{"x":0},"users":{"@ann:part.example":50,"@hal:hub.example":100}}"#;
     duo.event(HAL, "m.room.power_levels", Some(""), levels);
+    let late = duo.unsent();
     let ticket = duo.join();
     let Some(Answer::Accepted(join)) = duo.part.answer(ticket) else { panic!("not joined") };
     let log = duo.part_log();
     assert_eq!(log.iter().map(|(position, ..)| *position).collect::<Vec<_>>(), [0, 1, 3], "2 is the hole");
     assert_eq!(log[2].1, join);
+    // What was sent while we were outside arrives late: it belongs into the hole.
+    for events in [late.clone(), missed.clone(), [missed, late].concat()] {
+        assert!(failures(&duo.receive(events)).is_empty());
+    }
+    assert_eq!(duo.part_log(), log);
     duo.say("welcome back");
     assert!(failures(&duo.catch_up()).is_empty());
     // From the store it opens as it was, with the state of now.

@@ -7,8 +7,10 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 use core::time::Duration;
 
 use hublet::{
+    id::RoomId,
     room::membership::Membership,
-    server::{Answer, Notification},
+    server::{Address, Answer, Notification},
+    store::{Query, Table},
     testing::{Fate, Net, Server, server},
 };
 
@@ -85,6 +87,13 @@ fn a_kicked_server_gets_the_kick_and_no_more() {
     );
 }
 
+/// The current state in a server's store: which event stands for each type and state key.
+fn state(net: &mut Net, name: &str, room: &RoomId) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let store = net.server(&server(name)).unwrap().store(&Address::Room(room.clone())).unwrap();
+    // A row holds its form, the event's ID, and more.
+    store.read(&Query::all(Table::State)).into_iter().map(|row| (row.key, row.value[1..33].to_vec())).collect()
+}
+
 /// Numbers that repeat: which packets are lost.
 struct Dice(u64);
 
@@ -128,6 +137,50 @@ fn loss_and_restarts_change_nothing_in_the_end() {
                 matches!(told, Notification::Fork { .. } | Notification::Rejected { .. } | Notification::Hole { .. })
             };
             assert!(!told.iter().any(reported), "seed {seed}, {name}");
+        }
+    }
+}
+
+#[test]
+fn coming_and_going_under_loss_ends_in_the_hubs_log() {
+    for seed in 1..=12_u64 {
+        let mut net = net();
+        let room = net.create(HAL, "!r:hub.example", true, "{}");
+        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        net.rule(move |_| if dice.falls(15) { Fate::Lose } else { Fate::Pass });
+        let mut dice = Dice(seed);
+        for round in 0..40 {
+            let user = [ANN, BOB][round % 2];
+            match round % 5 {
+                0 | 3 => drop(net.member(user, &room, Membership::Join, &[HUB])),
+                1 if dice.falls(50) => drop(net.member(user, &room, Membership::Leave, &[HUB])),
+                2 => drop(net.send(HAL, &room, "m.room.topic", Some(""), &format!(r#"{{"topic":"{round}"}}"#))),
+                _ => drop(net.send(user, &room, "m.room.message", None, &format!(r#"{{"body":"{round}"}}"#))),
+            }
+            if dice.falls(20) {
+                net.restart(&server([HUB, "a.example", "b.example"][round % 3]));
+            }
+            net.pass(Duration::from_secs(7));
+        }
+        net.rule(|_| Fate::Pass);
+        net.pass(Duration::from_secs(7_200));
+        net.join(ANN, &room, HUB);
+        net.join(BOB, &room, HUB);
+        net.say(HAL, &room, "the end");
+        net.pass(Duration::from_secs(7_200));
+        let hub = net.ids(HUB, &room, 0);
+        for name in ["a.example", "b.example"] {
+            let log = net.log(name, &room, i64::MIN / 2);
+            let mut positions = log.windows(2).filter(|pair| pair[1].0 != pair[0].0 + 1).map(|pair| pair[1].0);
+            let from = positions.next_back().unwrap_or(0);
+            let log: Vec<_> = log.iter().filter(|(at, ..)| *at >= from).map(|(_, id, _)| *id).collect();
+            assert!(hub.ends_with(&log) && !log.is_empty(), "seed {seed}, {name}");
+            assert_eq!(state(&mut net, name, &room), state(&mut net, HUB, &room), "seed {seed}, {name}");
+            let reported = |told: &Notification| {
+                matches!(told, Notification::Fork { .. } | Notification::Rejected { .. } | Notification::Hole { .. })
+            };
+            let told = net.told(name);
+            assert!(!told.iter().any(reported), "seed {seed}, {name}: {:?}", told.iter().find(|told| reported(told)));
         }
     }
 }

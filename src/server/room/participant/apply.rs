@@ -1,10 +1,14 @@
 //! Appending what the hub ordered: each event is authorised by the state that those before it left (spec, section 4, steps 4 and 5).
 
-use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, VecDeque},
+    vec::Vec,
+};
 
 use super::{
     Item,
-    lookup::{Lookup, names_its_own},
+    lookup::{Lookup, behind, names_its_own},
     refused,
 };
 use crate::{
@@ -13,7 +17,7 @@ use crate::{
     room::{
         authorize::{self, Before, Denial, Denied},
         head::Head,
-        log::{LogEntry, LogEvent, position_key},
+        log::{FIRST_PLACE, LogEntry, LogEvent, position_key},
         redaction::{self, Effect},
     },
     server::{
@@ -46,6 +50,8 @@ pub(super) struct Apply<'a> {
     accounts: Vec<Box<dyn Work>>,
     /// The room has another hub than before.
     hub_moved: bool,
+    /// Events that belong before a join of ours, and the join's place.
+    passed: BTreeMap<EventId, i64>,
 }
 
 impl<'a> Apply<'a> {
@@ -58,7 +64,7 @@ impl<'a> Apply<'a> {
         let head = context.room.as_ref().and_then(|room| room.head).map(|head| head.event_id);
         let names_its_own = names_its_own(queue, head);
         let (change, accounts) = (Change::default(), Vec::new());
-        Self { context, lookup, moment, change, names_its_own, accounts, hub_moved: false }
+        Self { context, lookup, moment, change, names_its_own, accounts, hub_moved: false, passed: BTreeMap::new() }
     }
 
     /// The change, whole.
@@ -80,6 +86,10 @@ impl<'a> Apply<'a> {
     /// Why it is not part of the room.
     pub(super) fn pdu(&mut self, pdu: VerifiedPdu, fills_gap: bool) -> Result<(), Failure> {
         if self.lookup.place_of(&pdu.event_id()).is_some() {
+            return Ok(());
+        }
+        if let Some(join) = self.join_after(pdu.event()) {
+            self.pass_over(&pdu, join);
             return Ok(());
         }
         let Some(room) = &self.context.room else { return Err(super::super::context::not_found()) };
@@ -119,6 +129,37 @@ impl<'a> Apply<'a> {
         self.change.batch.put(Table::Meta, GAP_ROW, position_key(position));
         self.lookup.stands(event_id, position, None);
         self.notify(Notification::Hole { room_id: self.context.room_id.clone(), event_id });
+    }
+
+    /// The place of our join, if an event belongs before it, where we have no log: below our log, or in the hole of an absence. Such events come when one
+    /// that was sent while we were outside arrives late.
+    fn join_after(&self, event: &Event) -> Option<i64> {
+        event.prev_events().iter().find_map(|prev| {
+            let position = match self.passed.get(prev) {
+                Some(join) => return Some(*join),
+                None => self.lookup.place_of(prev)?,
+            };
+            let [next, join] = behind(position);
+            let is_absence = matches!(self.lookup.entry_at(next), Some(LogEntry::Hole { event_id: None }));
+            (is_absence || position < FIRST_PLACE).then_some(join)
+        })
+    }
+
+    /// Acknowledges an event that belongs before our join: the state that came with the join knows of it. One in the join's own place is a fork.
+    fn pass_over(&mut self, pdu: &VerifiedPdu, join: i64) {
+        let (event, event_id) = (pdu.event(), pdu.event_id());
+        self.passed.insert(event_id, join);
+        if let Some(lpdu_id) = pdu.lpdu_id() {
+            self.change.batch.put(Table::Lpdus, *lpdu_id.as_bytes(), *event_id.as_bytes());
+            self.context.pending.remove(lpdu_id, &mut self.change.batch);
+        }
+        if let (Some(LogEntry::Event(join)), Some(room)) = (self.lookup.entry_at(join), &self.context.room)
+            && let Some(join_event) = read_event(&join.bytes, room.rules())
+            && join_event.prev_events().iter().any(|prev| event.prev_events().contains(prev))
+        {
+            let first = join.bytes.clone();
+            self.report_fork(first, event);
+        }
     }
 
     /// Sees to what an event follows: what is unknown becomes a hole, what is not the head is a fork.

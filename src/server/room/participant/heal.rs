@@ -11,7 +11,6 @@ use super::{Item, lookup::Lookup, verify};
 use crate::{
     event::{UnverifiedPdu, VerifiedPdu},
     id::{EventId, ServerName},
-    room::log::FIRST_PLACE,
     server::{
         contract::Moment,
         paths::PFX,
@@ -52,8 +51,6 @@ pub(super) struct Heal {
     found: BTreeMap<EventId, VerifiedPdu>,
     /// What nobody serves.
     holes: BTreeSet<EventId>,
-    /// The gap reaches below our log: what forks off there has no place in it.
-    is_below: bool,
     stage: Stage,
 }
 
@@ -89,7 +86,6 @@ impl Heal {
             wanted: VecDeque::from([gap]),
             found: BTreeMap::new(),
             holes: BTreeSet::new(),
-            is_below: false,
             stage: Stage::Asked,
         }
     }
@@ -202,19 +198,14 @@ impl Heal {
         while let Some(id) = reached.pop_front() {
             let Some(pdu) = answer.remove(&id) else { continue };
             for prev in pdu.event().prev_events() {
-                match lookup.place_of(prev) {
-                    Some(position) => self.is_below |= position < FIRST_PLACE,
-                    None if answer.contains_key(prev) => reached.push_back(*prev),
-                    None if self.found.contains_key(prev) || self.holes.contains(prev) => {}
-                    None if self.wanted.contains(prev) || reached.contains(prev) => {}
-                    None => self.wanted.push_back(*prev),
+                let is_had = lookup.place_of(prev).is_some() || self.found.contains_key(prev);
+                if answer.contains_key(prev) && !is_had {
+                    reached.push_back(*prev);
+                } else if !is_had && !self.holes.contains(prev) && !self.wanted.contains(prev) {
+                    self.wanted.push_back(*prev);
                 }
             }
             self.found.insert(pdu.event_id(), pdu);
-        }
-        if self.is_below {
-            self.found.clear();
-            return Step::Filled(Vec::from([Item::Hole(self.gap)]));
         }
         if self.found.len() >= MAX_GAP {
             self.holes.extend(self.wanted.drain(..));

@@ -11,7 +11,7 @@ use crate::{
     id::EventId,
     room::{
         auth_events, kind,
-        log::{BEFORE_LOG, LogEntry, entry, place, position_of},
+        log::{BEFORE_LOG, FIRST_PLACE, LogEntry, entry, place, position_of},
         redaction,
     },
     server::room::{context::Context, known::KnownLog},
@@ -157,8 +157,9 @@ impl Lookup {
             };
             wanted.extend(auth_events.iter().chain(&redaction::target(event)).filter_map(|id| self.place_of(id)));
             if !follows(pdu, last) {
-                let forks_off = event.prev_events().iter().filter_map(|id| self.place_of(id));
-                wanted.extend(forks_off.map(|position| position.saturating_add(1)));
+                for position in event.prev_events().iter().filter_map(|id| self.place_of(id)) {
+                    wanted.extend(behind(position));
+                }
             }
             changes_state |= event.is_state();
             last = Some(pdu.event_id());
@@ -198,6 +199,15 @@ impl Lookup {
             }
         }
         None
+    }
+}
+
+/// The positions that tell what it means that an event follows the one at `position`: what stands behind it, and a join of ours, which may stand behind a
+/// hole or at 0.
+pub(super) fn behind(position: i64) -> [i64; 2] {
+    match position < FIRST_PLACE {
+        true => [0, 0],
+        false => [position.saturating_add(1), position.saturating_add(2)],
     }
 }
 
