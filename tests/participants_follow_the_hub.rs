@@ -108,7 +108,7 @@ impl Dice {
 
 #[test]
 fn loss_and_restarts_change_nothing_in_the_end() {
-    for seed in 1..=12_u64 {
+    for seed in 151..=550_u64 {
         let mut net = net();
         let room = net.create(HAL, "!r:hub.example", true, "{}");
         net.join(ANN, &room, HUB);
@@ -143,7 +143,7 @@ fn loss_and_restarts_change_nothing_in_the_end() {
 
 #[test]
 fn coming_and_going_under_loss_ends_in_the_hubs_log() {
-    for seed in 1..=12_u64 {
+    for seed in 151..=550_u64 {
         let mut net = net();
         let room = net.create(HAL, "!r:hub.example", true, "{}");
         let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
