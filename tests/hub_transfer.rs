@@ -4,6 +4,8 @@
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
+use core::time::Duration;
+
 use hublet::{
     id::RoomId,
     room::membership::Membership,
@@ -86,7 +88,7 @@ fn a_head_that_has_moved_is_tried_again() {
     assert_eq!(net.ids("b.example", &room, 0).last(), net.ids(HUB, &room, 0).last());
     net.rule(|_| Fate::Pass);
     net.run();
-    net.pass(core::time::Duration::from_secs(30));
+    net.pass(Duration::from_secs(30));
     let hub = net.ids(HUB, &room, 0);
     assert_eq!(net.ids("a.example", &room, -1_000), hub);
     net.say(BOB, &room, "after");
@@ -106,7 +108,7 @@ fn what_was_meant_for_the_old_hub_goes_to_the_new_one() {
     assert!(propose(&mut net, &room).is_some());
     net.rule(|_| Fate::Pass);
     net.run();
-    net.pass(core::time::Duration::from_secs(30));
+    net.pass(Duration::from_secs(30));
     let log = net.log("a.example", &room, -1_000);
     let late = log.iter().filter(|(_, _, bytes)| bytes.as_ref().is_some_and(|bytes| contains(bytes, "late")));
     assert_eq!(late.count(), 1);
@@ -235,4 +237,59 @@ fn whoever_pretends_to_be_the_hub_leaves_no_trace() {
 
 fn contains(bytes: &[u8], text: &str) -> bool {
     core::str::from_utf8(bytes).unwrap().contains(text)
+}
+
+/// Numbers that repeat: which packets are lost, and what happens.
+struct Dice(u64);
+
+impl Dice {
+    fn falls(&mut self, percent: u64) -> bool {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % 100 < percent
+    }
+}
+
+#[test]
+fn a_room_that_moves_about_under_loss_stays_one() {
+    let users = [HAL, ANN, BOB];
+    let servers = [HUB, "a.example", "b.example"];
+    for seed in 1..=8_u64 {
+        let (mut net, room) = net();
+        let levels = r#"{"users":{"@ann:a.example":100,"@bob:b.example":100,"@hal:hub.example":100}}"#;
+        net.send(HAL, &room, "m.room.power_levels", Some(""), levels).unwrap();
+        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        net.rule(move |_| if dice.falls(15) { Fate::Lose } else { Fate::Pass });
+        let mut dice = Dice(seed);
+        for round in 0..30 {
+            let (user, name) = (users[round % 3], servers[round % 3]);
+            drop(net.send(user, &room, "m.room.message", None, &format!(r#"{{"body":"{round}"}}"#)));
+            if dice.falls(25) {
+                for hub in servers.iter().filter(|hub| **hub != name) {
+                    let consent = Call::Room(RoomCall::Consent { to: server(name) });
+                    drop(net.ask(&server(hub), Address::Room(room.clone()), consent));
+                }
+                drop(net.send(user, &room, "m.room.hub", Some(""), "{}"));
+            }
+            if dice.falls(15) {
+                net.restart(&server(servers[(round + 1) % 3]));
+            }
+            net.pass(Duration::from_secs(9));
+        }
+        net.rule(|_| Fate::Pass);
+        net.pass(Duration::from_secs(7_200));
+        net.send(HAL, &room, "m.room.message", None, r#"{"body":"the end"}"#).unwrap();
+        net.pass(Duration::from_secs(7_200));
+        let log = net.ids(HUB, &room, 0);
+        for name in ["a.example", "b.example"] {
+            let theirs = net.ids(name, &room, 0);
+            assert!(log.ends_with(&theirs), "seed {seed}, {name}");
+            let reported = |told: &Notification| {
+                matches!(told, Notification::Fork { .. } | Notification::Rejected { .. } | Notification::Hole { .. })
+            };
+            let told = net.told(name);
+            assert!(!told.iter().any(reported), "seed {seed}, {name}: {:?}", told.iter().find(|told| reported(told)));
+        }
+    }
 }
