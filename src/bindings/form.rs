@@ -30,6 +30,11 @@ pub(super) fn from_js<T: DeserializeOwned>(value: JsValue) -> Result<T, Argument
     serde_wasm_bindgen::from_value(value).map_err(|error| Argument(error.to_string()))
 }
 
+/// A field of a plain object, if it is set.
+pub(super) fn field(object: &JsValue, name: &str) -> Option<JsValue> {
+    js_sys::Reflect::get(object, &name.into()).ok().filter(|value| !value.is_undefined())
+}
+
 /// Writes a plain object.
 pub(super) fn to_js(value: &impl Serialize) -> Result<JsValue, Argument> {
     value.serialize(&serde_wasm_bindgen::Serializer::new()).map_err(|error| Argument(error.to_string()))

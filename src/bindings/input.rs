@@ -38,11 +38,11 @@ pub(super) struct InputForm {
 
 impl InputForm {
     /// The input of one machine; `call` is the field of that name, which is bytes there.
-    pub(super) fn machine(mut self, call: Option<ByteBuf>) -> Result<Input, Argument> {
+    pub(super) fn machine(mut self, call: Option<Vec<u8>>) -> Result<Input, Argument> {
         let ticket = Ticket(self.ticket);
         match self.r#type.as_str() {
             "ask" => Ok(Input::Ask(ticket, decoded(call, "call", Call::decode)?)),
-            "answer" => Ok(Input::Answer(ticket, decoded(self.answer.take(), "answer", Answer::decode)?)),
+            "answer" => Ok(Input::Answer(ticket, decoded(self.answer.take().map(ByteBuf::into_vec), "answer", Answer::decode)?)),
             "keys" => Ok(Input::Keys(ticket, keys(&self.answers)?)),
             _ => self.outside(),
         }
@@ -88,7 +88,7 @@ pub(super) fn address(text: Option<String>, field: &str) -> Result<Address, Argu
         .ok_or_else(|| Argument::of(field, "must be `room:…`, `peer:…`, `account:…` or `front`"))
 }
 
-fn decoded<T>(bytes: Option<ByteBuf>, field: &str, decode: fn(&[u8]) -> Result<T, DecodeError>) -> Result<T, Argument> {
+fn decoded<T>(bytes: Option<Vec<u8>>, field: &str, decode: fn(&[u8]) -> Result<T, DecodeError>) -> Result<T, Argument> {
     decode(&needed(bytes, field)?).map_err(|error| Argument::of(field, error.to_string()))
 }
 
@@ -145,7 +145,7 @@ mod tests {
             ByteBuf::from(Answer::Unavailable.encode()),
         ];
         for (form, call, expected) in [
-            (form("ask"), bytes(call.encode()), "Ask(Ticket(5), Peer(Nudge(RoomId(!r:hub.example))))"),
+            (form("ask"), Some(call.encode()), "Ask(Ticket(5), Peer(Nudge(RoomId(!r:hub.example))))"),
             (InputForm { answer: bytes(Answer::Done.encode()), ..form("answer") }, None, "Answer(Ticket(5), Done)"),
             (
                 InputForm { answers, ..form("keys") },

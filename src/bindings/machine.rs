@@ -2,13 +2,12 @@
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
-use serde::Deserialize;
-use serde_bytes::ByteBuf;
-use wasm_bindgen::prelude::wasm_bindgen;
+use js_sys::Uint8Array;
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 
 use super::{
     HubletError,
-    form::{from_js, to_js},
+    form::{field, from_js, to_js},
     identity::IdentityForm,
     input::{self, InputForm},
     moment,
@@ -26,12 +25,6 @@ use crate::server::{
 #[wasm_bindgen]
 pub struct Machine {
     machine: Box<dyn server::Machine>,
-}
-
-/// The call of an input is bytes here.
-#[derive(Deserialize)]
-struct Form {
-    call: Option<ByteBuf>,
 }
 
 #[wasm_bindgen]
@@ -59,9 +52,9 @@ impl Machine {
     /// # Errors
     /// `argument`; the machine is then as it was.
     pub fn handle(&mut self, now: f64, random: Vec<u8>, input: MachineInput) -> Result<(), HubletError> {
-        let value = wasm_bindgen::JsValue::from(input);
-        let Form { call } = from_js(value.clone())?;
-        let input = from_js::<InputForm>(value)?.machine(call)?;
+        let input = JsValue::from(input);
+        let call = field(&input, "call").and_then(|call| call.dyn_into::<Uint8Array>().ok());
+        let input = from_js::<InputForm>(input)?.machine(call.map(|call| call.to_vec()))?;
         self.machine.handle(moment(now, &random)?, input);
         Ok(())
     }

@@ -2,13 +2,12 @@
 
 use alloc::vec::Vec;
 
-use serde::Deserialize;
-use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 use super::{
     HubletError,
     call::CallForm,
-    form::{from_js, to_js},
+    form::{field, from_js, to_js},
     identity::IdentityForm,
     input::InputForm,
     moment,
@@ -24,12 +23,6 @@ use crate::server::host::Host;
 #[wasm_bindgen]
 pub struct Server {
     host: Host,
-}
-
-/// The call of an input is a plain object here.
-#[derive(Deserialize)]
-struct Form {
-    call: Option<CallForm>,
 }
 
 #[wasm_bindgen]
@@ -49,9 +42,9 @@ impl Server {
     /// # Errors
     /// `argument`; the server is then as it was.
     pub fn handle(&mut self, now: f64, random: Vec<u8>, input: ServerInput) -> Result<(), HubletError> {
-        let value = wasm_bindgen::JsValue::from(input);
-        let Form { call } = from_js(value.clone())?;
-        let input = from_js::<InputForm>(value)?.server(call)?;
+        let input = JsValue::from(input);
+        let call = field(&input, "call").map(from_js::<CallForm>).transpose()?;
+        let input = from_js::<InputForm>(input)?.server(call)?;
         self.host.handle(moment(now, &random)?, input);
         Ok(())
     }
