@@ -17,6 +17,7 @@
 //! 9. Any machine without open tickets may be dropped at any time: what it must not lose is in its store.
 
 pub mod account;
+mod allowance;
 pub mod contract;
 mod desk;
 pub mod endpoint;
