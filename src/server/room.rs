@@ -18,6 +18,7 @@ mod invite;
 mod join;
 mod known;
 mod local;
+mod offers;
 mod open;
 mod owed;
 mod participant;
@@ -175,6 +176,8 @@ impl RoomMachine {
     /// Begins jobs while the writer is free.
     fn advance(&mut self, moment: Moment) {
         loop {
+            let ready = self.context.offers.take_ready();
+            self.jobs.extend(ready.into_iter().map(|(ticket, call)| Job::Call(ticket, call)));
             match self.writer {
                 Writer::Closed if self.jobs.is_empty() => return,
                 Writer::Closed => self.step(moment, open::work(), true, Resume::Start),
@@ -234,14 +237,14 @@ impl Machine for RoomMachine {
     fn handle(&mut self, moment: Moment, input: Input) {
         self.context.now = moment.now;
         match input {
-            Input::Ask(ticket, Call::Room(call)) => {
-                if reads_only(&call) && !matches!(self.writer, Writer::Closed) && self.context.is_open() {
+            Input::Ask(ticket, Call::Room(call)) => match self.context.awaits_invite(ticket, call) {
+                Some(call) if reads_only(&call) && !matches!(self.writer, Writer::Closed) && self.context.is_open() => {
                     let work = self.context.work_for(ticket, call);
                     self.step(moment, work, false, Resume::Start);
-                } else {
-                    self.jobs.push_back(Job::Call(ticket, call));
                 }
-            }
+                Some(call) => self.jobs.push_back(Job::Call(ticket, call)),
+                None => {}
+            },
             Input::Ask(ticket, _) => self.outputs.push_back(Output::Respond(ticket, Answer::Unavailable)),
             Input::Answer(ticket, answer) => self.resume(moment, ticket, Resume::Answer(answer)),
             Input::Rows(ticket, rows) => self.resume(moment, ticket, Resume::Rows(rows)),
@@ -267,6 +270,7 @@ impl Machine for RoomMachine {
             && self.jobs.is_empty()
             && self.waiting.is_empty()
             && self.outputs.is_empty()
+            && self.context.offers.is_idle()
             && self.context.next_due().is_none()
     }
 }

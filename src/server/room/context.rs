@@ -4,6 +4,7 @@ use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
 
 use super::{
     consent, create, draft, hub, join, local,
+    offers::Offers,
     owed::Owed,
     participant::{self, missed::Missed, unproven::Unproven},
     pending::Pending,
@@ -37,6 +38,8 @@ pub(super) struct Context {
     pub(super) pending: Pending,
     /// Servers that may take the room over.
     pub(super) consents: BTreeSet<ServerName>,
+    /// Invites of which servers outside the room are asked.
+    pub(super) offers: Offers,
     pub(super) keys: KeyRing,
     /// When the input came that is being dealt with: which keys are current hangs on it.
     pub(super) now: Timestamp,
@@ -67,6 +70,7 @@ impl Context {
             owed: Owed::default(),
             pending: Pending::default(),
             consents: BTreeSet::new(),
+            offers: Offers::default(),
             unproven: Unproven::default(),
             transfer: None,
             missed: Missed::default(),
@@ -133,6 +137,14 @@ impl Context {
     /// When something of ours will have waited too long.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         [self.pending.next_due(), self.unproven.next_due(), self.missed.next_due()].into_iter().flatten().min()
+    }
+
+    /// Gives a call back, unless it is kept until an invite in flight has ended.
+    pub(super) fn awaits_invite(&mut self, ticket: Ticket, call: RoomCall) -> Option<RoomCall> {
+        match &self.room {
+            Some(room) => self.offers.keep(&room.state, ticket, call),
+            None => Some(call),
+        }
     }
 
     /// What a call has us do.
