@@ -13,6 +13,7 @@ mod consent;
 mod context;
 mod create;
 mod draft;
+mod history;
 mod hub;
 mod invite;
 mod join;
@@ -278,7 +279,10 @@ impl Machine for RoomMachine {
 /// Whether a call leaves the room's rows as they are, so that it need not wait for the writer.
 fn reads_only(call: &RoomCall) -> bool {
     match call {
-        RoomCall::Read { .. } | RoomCall::Timeline { .. } | RoomCall::Template { .. } => true,
+        RoomCall::Read { .. }
+        | RoomCall::Timeline { .. }
+        | RoomCall::History { .. }
+        | RoomCall::Template { .. } => true,
         RoomCall::Pull { delivered, .. } => delivered.as_ref().is_none_or(|delivered| delivered.refused.is_empty()),
         _ => false,
     }

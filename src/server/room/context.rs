@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
 
 use super::{
-    consent, create, draft, hub, join, local,
+    consent, create, draft, history, hub, join, local,
     offers::Offers,
     owed::Owed,
     participant::{self, missed::Missed, unproven::Unproven},
@@ -177,6 +177,7 @@ impl Context {
             // Nothing in this room is passed on but its events.
             RoomCall::Ephemeral { .. } => settled(alloc::vec![Output::Respond(ticket, Answer::Done)]),
             RoomCall::Consent { to } => consent::work(ticket, to),
+            RoomCall::History { before, limit } => history::work(ticket, before, limit),
             RoomCall::Timeline { from, limit } => read::timeline(ticket, from, limit),
         }
     }
