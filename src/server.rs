@@ -36,7 +36,7 @@ pub mod x_matrix;
 pub use contract::{Address, Input, Machine, Moment, Output, Query, Ticket};
 pub use identity::{Identity, Signer};
 pub use message::{
-    AccountCall, Answer, Call, Delivered, ErrorCode, Failure, HistoryEntry, Keep, KeyNeeds, KnownKey,
+    AccountCall, Answer, Call, Delivered, Ephemeral, ErrorCode, Failure, HistoryEntry, Keep, KeyNeeds, KnownKey,
     Notification, Outcome, OwedEvents, OwnCall, PeerCall, PendingInvite, Request, Response, RoomCall, RoomRead,
     SendError, ServerKeys, Shelf, Validity,
 };

@@ -1,10 +1,13 @@
 //! What machines and their host say to each other.
 
 mod account;
+mod ephemeral;
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
 pub use account::{AccountCall, OwnCall, PendingInvite};
+pub use ephemeral::Ephemeral;
+pub(super) use ephemeral::MAX_EPHEMERAL;
 
 use crate::{
     id::{DeviceId, EventId, KeyId, RoomId, RoomVersionId, ServerName, Timestamp, UserId},
@@ -219,6 +222,13 @@ pub enum RoomCall {
         origin: ServerName,
         /// The EDUs.
         edus: Vec<Document>,
+    },
+    /// A local user says something that is not worth keeping. Answered by [`Answer::Done`].
+    SendEphemeral {
+        /// The user.
+        sender: UserId,
+        /// What.
+        what: Ephemeral,
     },
     /// The last entries before a position, for local users and operators; what is before our log is fetched from the hub and kept at negative positions. Answered
     /// by [`Answer::History`].
@@ -547,6 +557,14 @@ pub enum Notification {
         algorithm: String,
         /// How many are left, but for one of last resort.
         left: u32,
+    },
+    /// A user says something in a room that is not worth keeping: an EDU `{edu_type, content}` of type `m.typing`, `m.receipt` or `hublet.ephemeral`, of whose
+    /// content only this room is told.
+    Ephemeral {
+        /// Where.
+        room_id: RoomId,
+        /// The EDU.
+        edu: Document,
     },
     /// An event of a local user was refused by the hub.
     NotSent {

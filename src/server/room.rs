@@ -13,6 +13,7 @@ mod consent;
 mod context;
 mod create;
 mod draft;
+mod ephemeral;
 mod history;
 mod hub;
 mod invite;
@@ -49,7 +50,7 @@ use self::{
 use super::{
     contract::{Address, Input, Machine, Moment, Output, Ticket},
     identity::Identity,
-    message::{Answer, Call, PeerCall, RoomCall},
+    message::{Answer, Call, Keep, PeerCall, RoomCall},
 };
 use crate::id::{RoomId, Timestamp};
 
@@ -196,7 +197,7 @@ impl RoomMachine {
         }
     }
 
-    /// Tells the peers that have something to pull; asks to be woken for what is due next.
+    /// Tells the peers that have something to pull, and what is not kept; asks to be woken for what is due next.
     fn conclude(&mut self) {
         if matches!(self.writer, Writer::Free) {
             for peer in self.context.take_nudges() {
@@ -204,6 +205,11 @@ impl RoomMachine {
                 let nudge = Call::Peer(PeerCall::Nudge(self.context.room_id.clone()));
                 self.outputs.push_back(Output::Ask(ticket, Address::Peer(peer), nudge));
             }
+        }
+        for (peer, edu) in core::mem::take(&mut self.context.fleeting) {
+            let ticket = self.tickets.take();
+            let call = Call::Peer(PeerCall::Edu { edu, keep: Keep::Fleeting });
+            self.outputs.push_back(Output::Ask(ticket, Address::Peer(peer), call));
         }
         let deadlines = self.waiting.values().filter_map(|waiting| waiting.deadline);
         let next = deadlines.chain(self.context.next_due()).min();
@@ -282,7 +288,9 @@ fn reads_only(call: &RoomCall) -> bool {
         RoomCall::Read { .. }
         | RoomCall::Timeline { .. }
         | RoomCall::History { .. }
-        | RoomCall::Template { .. } => true,
+        | RoomCall::Template { .. }
+        | RoomCall::Ephemeral { .. }
+        | RoomCall::SendEphemeral { .. } => true,
         RoomCall::Pull { delivered, .. } => delivered.as_ref().is_none_or(|delivered| delivered.refused.is_empty()),
         _ => false,
     }

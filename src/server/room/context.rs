@@ -3,7 +3,9 @@
 use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
 
 use super::{
-    consent, create, draft, history, hub, join, local,
+    consent, create, draft, ephemeral,
+    ephemeral::Paces,
+    history, hub, join, local,
     offers::Offers,
     owed::Owed,
     participant::{self, missed::Missed, unproven::Unproven},
@@ -16,6 +18,7 @@ use super::{
 };
 use crate::{
     id::{RoomId, ServerName, Timestamp},
+    json::Document,
     room::{acl, head::Room},
     server::{
         contract::{Moment, Output, Ticket},
@@ -52,6 +55,10 @@ pub(super) struct Context {
     /// Since when the hub has not answered about a gap.
     pub(super) hub_silent_since: Option<Timestamp>,
     pub(super) last_stamp: Timestamp,
+    /// EDUs on their way to peer machines.
+    pub(super) fleeting: Vec<(ServerName, Document)>,
+    /// How much each user has said lately that is not kept.
+    pub(super) paces: Paces,
     pub(super) replies: Replies,
     /// Why the room could not be read from its store.
     pub(super) broken: Option<DecodeError>,
@@ -76,6 +83,8 @@ impl Context {
             missed: Missed::default(),
             hub_silent_since: None,
             last_stamp: Timestamp::default(),
+            fleeting: Vec::new(),
+            paces: Paces::default(),
             replies: Replies::default(),
             broken: None,
             open: false,
@@ -174,8 +183,8 @@ impl Context {
                 local::send(self, ticket, draft::Wish { sender, kind, state_key, content })
             }
             RoomCall::Member { user, membership, via } => join::work(self, ticket, user, membership, via),
-            // Nothing in this room is passed on but its events.
-            RoomCall::Ephemeral { .. } => settled(alloc::vec![Output::Respond(ticket, Answer::Done)]),
+            RoomCall::Ephemeral { origin, edus } => ephemeral::receive(self, ticket, &origin, &edus),
+            RoomCall::SendEphemeral { sender, what } => ephemeral::send(self, ticket, sender, what),
             RoomCall::Consent { to } => consent::work(ticket, to),
             RoomCall::History { before, limit } => history::work(ticket, before, limit),
             RoomCall::Timeline { from, limit } => read::timeline(ticket, from, limit),
