@@ -17,6 +17,7 @@
 //! 9. Any machine without open tickets may be dropped at any time: what it must not lose is in its store.
 
 pub mod account;
+mod allowance;
 pub mod contract;
 mod desk;
 pub mod endpoint;
@@ -36,8 +37,8 @@ pub mod x_matrix;
 pub use contract::{Address, Input, Machine, Moment, Output, Query, Ticket};
 pub use identity::{Identity, Signer};
 pub use message::{
-    AccountCall, Answer, Call, Delivered, ErrorCode, Failure, Keep, KeyNeeds, KnownKey, Notification, Outcome,
-    OwedEvents, OwnCall, PeerCall, PendingInvite, Request, Response, RoomCall, RoomRead, SendError, ServerKeys, Shelf,
-    Validity,
+    AccountCall, Answer, Call, Delivered, Ephemeral, ErrorCode, Failure, HistoryEntry, Keep, KeyNeeds, KnownKey,
+    Notification, Outcome, OwedEvents, OwnCall, PeerCall, PendingInvite, Request, Response, RoomCall, RoomRead,
+    SendError, ServerKeys, Shelf, Validity,
 };
 pub use route::Routes;

@@ -14,6 +14,7 @@ mod edus;
 mod find;
 mod gather;
 mod inbox;
+mod limits;
 mod lookup;
 mod outbox;
 mod rooms;
@@ -39,6 +40,7 @@ use self::{
     find::Finds,
     gather::Gathers,
     inbox::{Inbox, Lane},
+    limits::Limits,
     lookup::Lookup,
     outbox::Outbox,
     rooms::Rooms,
@@ -68,6 +70,7 @@ pub struct PeerMachine {
     pending: BTreeMap<Ticket, Pending>,
     /// Requests of the peer that have not been answered.
     served: BTreeSet<Ticket>,
+    limits: Limits,
     lookup: Lookup,
     inbox: Inbox,
     intake: Intake,
@@ -139,6 +142,7 @@ impl PeerMachine {
             stage: Stage::New,
             pending: BTreeMap::new(),
             served: BTreeSet::new(),
+            limits: Limits::default(),
             inbox: Inbox::default(),
             intake: Intake::default(),
             gathers: Gathers::default(),
