@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test bench tools prerequisites
+.PHONY: help test chat bench tools prerequisites
 
 # On a build machine the lock file must already be right.
 LOCKED := $(if $(CI),--locked)
@@ -15,6 +15,7 @@ step = @printf '\n==> %s\n' "$(1)"
 
 help:
 	@echo 'make test    every test: native, WebAssembly in Node and in Chromium, the npm package, the worker'
+	@echo 'make chat    a hub and two participants hold a conversation; KEEP=1 lets you type for them, PORTS=8790,8791,8792 and DATA=folder choose where'
 	@echo 'make bench   measurements, natively and as WebAssembly, one "bench NAME VALUE UNIT" a line'
 
 test: tools
@@ -33,7 +34,21 @@ test: tools
 	npm --silent --prefix pkg test
 	$(call step,the worker in workerd)
 	npm --silent --prefix worker test
+	$(call step,a conversation)
+	npm --silent --prefix examples test
 	$(call step,all tests passed)
+
+# Three processes on this machine: ports 8790 to 8792, unless PORTS names others.
+chat: tools
+	$(call step,prerequisites)
+	$(XTASK) setup rust npm
+	$(call step,the module and the worker)
+	$(XTASK) build-wasm
+	npm --silent --prefix worker run build
+	$(call step,the audit)
+	cargo build $(LOCKED) --quiet --example verify_log
+	$(call step,a conversation)
+	@node examples/chat/main.js $(if $(KEEP),--keep) $(if $(PORTS),--ports $(PORTS)) $(if $(DATA),--data $(DATA))
 
 bench: tools
 	$(call step,prerequisites)

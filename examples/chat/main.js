@@ -19,7 +19,7 @@ const USAGE = `Usage: node main.js [--ports 8790,8791,8792] [--data FOLDER] [--k
   --data FOLDER        keep keys, the hub's storage and the exported logs there
   --keep               go on afterwards: type "ann say hello" or "bob rooms", and quit`;
 
-const LEGEND = "✓ passed, ✗ failed, · not run: a join begins our log, and the rules of (earlier) events are run by the audit at the end";
+const LEGEND = "✓ passed, ✗ failed, · not run: the join that begins a log has nothing before it until the (earlier) events are fetched";
 
 /**
  * @typedef {import("../participant/participant.js").Told} Told

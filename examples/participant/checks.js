@@ -73,7 +73,7 @@ export class Chain {
 
   /**
    * Entries from before our log, oldest first; what stands behind them was told of before. That they stood there follows from the hashes in the events behind
-   * them. The rules were run as far as the events that authorise each are known.
+   * them. The rules were run by the events that authorise each, as far as these are known.
    * @param {string} roomId
    * @param {Entry[]} entries
    * @returns {Fact[]}
@@ -99,8 +99,12 @@ export class Chain {
     this.#advance(eventId, this.#lastPosition + 1);
   }
 
-  /** @param {string} eventId */
+  /**
+   * Something that the hub names and does not give; before our log it takes no place.
+   * @param {string} eventId
+   */
   hole(eventId) {
+    if (eventId === this.#before) return;
     this.#holes.add(eventId);
     this.#advance(eventId, this.#lastPosition + 1);
   }

@@ -235,7 +235,6 @@ export class Participant {
    * @param {string} roomId
    */
   async #heal(roomId) {
-    if (process.env.NOHIST) return;
     const answer = await this.#host.ask(`room:${roomId}`, { type: "history", before: 0, limit: HISTORY });
     if (answer.type !== "history") {
       this.#tell({ type: "failed", what: `history of ${roomId}`, error: new Refused("history", answer).message });

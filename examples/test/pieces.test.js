@@ -6,6 +6,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
 import { publicKey } from "hublet";
+import { free } from "../chat/ports.js";
 import { Chain } from "../participant/checks.js";
 import { Session } from "../participant/commands.js";
 import { listen } from "../participant/inbound.js";
@@ -100,7 +101,8 @@ test("what a request may meet outside", async (context) => {
     if (target === "/%") assert.deepEqual(came, { error: "timed_out" }, "odd, but unchanged");
     else assert.deepEqual(came, { error: "unreachable" }, target);
   }
-  for (const elsewhere of ["example.org", "localhost", "localhost:99999", "127.0.0.1:80", "x@localhost:80", "localhost:1"]) {
+  const nobody = `localhost:${(await free([0]))[0]}`;
+  for (const elsewhere of ["example.org", "localhost", "localhost:99999", "127.0.0.1:80", "x@localhost:80", nobody]) {
     assert.deepEqual(await send(elsewhere, GET), { error: "unreachable" }, elsewhere);
   }
 });
@@ -185,6 +187,8 @@ test("a line is marked with what was checked, and nothing else", () => {
   const facts = chain.prepend("!r:s", earlier);
   assert.deepEqual(facts.map(({ position }) => position), [-4, -3, -2, -1]);
   assert.deepEqual(facts.map(marks), [["chain failed"], [], ["rules not run"], []]);
+  chain.hole("$-5");
+  assert.deepEqual(marks(chain.append(appended(12, "$12", ["$11"]))), [], "a hole before our log leaves its end as it was");
   assert.deepEqual(new Chain().prepend("!r:s", []), []);
 });
 
