@@ -49,6 +49,11 @@ export async function startHub({ port, data, name = `localhost:${port}` }) {
     },
   });
   const url = await workerd.ready;
+  const answer = await fetch(new URL("/_matrix/key/v2/server", url));
+  if (answer.status !== 200) {
+    await workerd.dispose();
+    throw new StartError(`the hub does not serve its keys: is \`${name}\` a server name, and ${join(data, "key.json")} whole?`);
+  }
   return { name, url, token, stop: () => workerd.dispose() };
 }
 
