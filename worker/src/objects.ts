@@ -7,12 +7,13 @@ import { MAX_BODY, readBytes } from "./body.js";
 import { type Env, identity } from "./env.js";
 import { MachineHost } from "./host.js";
 import { headersOf, responseOf, targetOf, tooLarge } from "./http.js";
-import { send } from "./outbound.js";
+import { Outbound } from "./outbound.js";
 import { Store } from "./store.js";
 
 abstract class MachineObject extends DurableObject<Env> {
   readonly #alarm = new Alarm(this.ctx.storage);
   readonly #store = new Store(this.ctx.storage);
+  readonly #outbound = new Outbound(this.env, this.ctx.storage);
   #host: MachineHost | undefined;
 
   /** A call to the machine of that address, which is the name of this object. */
@@ -34,7 +35,7 @@ abstract class MachineObject extends DurableObject<Env> {
   #machine(address: Address): MachineHost {
     return (this.#host ??= new MachineHost(identity(this.env), address, this.#store, {
       ask: (to, call) => machineAt(this.env, to).ask(to, call),
-      send: (server, request) => send(this.env, server, request),
+      send: (server, request) => this.#outbound.send(server, request),
       wake: (at) => this.#alarm.set(address, at),
       watch: () => this.#alarm.watch(address),
       notify: (notification) => report(address, notification),

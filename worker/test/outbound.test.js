@@ -3,8 +3,6 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
 import { Hub } from "./support/hubs.js";
 import { Stranger } from "./support/stranger.js";
 
@@ -73,20 +71,4 @@ test("a server that does not answer costs five seconds", async (t) => {
   assert.ok(took >= 4_900 && took < 15_000, `${took} ms`);
   assert.equal((await claim(t, hub, silent.name)).status, 401);
   assert.equal(silent.asked.length, 1, "it is left alone for a while");
-});
-
-test("where a server is reached", async () => {
-  const outfile = fileURLToPath(new URL("../dist/resolve.js", import.meta.url));
-  await build({ entryPoints: [fileURLToPath(new URL("../src/resolve.ts", import.meta.url))], outfile, format: "esm" });
-  const { baseOf } = await import(outfile);
-  assert.equal(baseOf("localhost:8790", true), "http://localhost:8790");
-  assert.equal(baseOf("hub.example:8448", false), "https://hub.example:8448");
-  const refused = [
-    ["hub.example:8448", true],
-    ["localhost", true],
-    ["127.0.0.1:80", true],
-    ["localhost:8790", false],
-    ["hub.example", false],
-  ];
-  for (const [server, isDevelopment] of refused) assert.throws(() => baseOf(server, isDevelopment), server);
 });
