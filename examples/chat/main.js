@@ -123,6 +123,10 @@ async function main() {
     if (screen.faults.length > 0) throw new Error(`not all that was shown was verified:\n${screen.faults.join("\n")}`);
     console.log(`\n${screen.events} lines shown, every one verified.`);
     if (keep) await letPeopleType({ ann, bob });
+  } catch (error) {
+    // What was told along the way says more than that something did not come.
+    const causes = screen.faults.filter((fault) => !/** @type {Error} */ (error).message.includes(fault));
+    throw new Error([/** @type {Error} */ (error).message, ...causes].join("\n"));
   } finally {
     await cleanUp();
   }

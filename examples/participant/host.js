@@ -16,6 +16,7 @@ const LONGEST_TIMER = 2 ** 31 - 1;
  * @typedef {import("hublet").SendError} SendError
  * @typedef {import("hublet").ServerInput} ServerInput
  * @typedef {import("hublet").ServerOutput} ServerOutput
+ * @typedef {Pick<MemoryStore, "apply" | "read" | "free">} Store
  */
 
 /**
@@ -29,7 +30,8 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 export class Host {
   #server;
   #outside;
-  /** @type {Map<Address, MemoryStore>} */
+  #openStore;
+  /** @type {Map<Address, Store>} */
   #stores = new Map();
   /** @type {ServerInput[]} */
   #inbox = [];
@@ -44,10 +46,12 @@ export class Host {
   /**
    * @param {Identity} identity
    * @param {Outside} outside
+   * @param {() => Store} [openStore] a store for each machine; in memory unless another is given
    */
-  constructor(identity, outside) {
+  constructor(identity, outside, openStore = () => new MemoryStore()) {
     this.#server = new Server(identity);
     this.#outside = outside;
+    this.#openStore = openStore;
   }
 
   /**
@@ -190,7 +194,7 @@ export class Host {
   /** @param {Address} machine */
   #store(machine) {
     let store = this.#stores.get(machine);
-    if (!store) this.#stores.set(machine, (store = new MemoryStore()));
+    if (!store) this.#stores.set(machine, (store = this.#openStore()));
     return store;
   }
 }

@@ -9,8 +9,9 @@ import { openKey, sign } from "./key-file.js";
 import { send } from "./outbound.js";
 import { RoomList } from "./room-list.js";
 
-/** How many events before a join are fetched, at most: as many as the core gives at once. */
-const HISTORY = 1_000;
+/** How many events before a join are asked for at once, and fetched at most: they are kept in memory. */
+const PAGE = 1_000;
+const MOST = 100_000;
 
 /** Waits between attempts to join, in milliseconds: a hub asks an invited server before it appends the invite, and one that restarts is away for a moment. */
 const PATIENCE = [100, 300, 1_000, 3_000];
@@ -44,6 +45,7 @@ const PATIENCE = [100, 300, 1_000, 3_000];
  * @property {string} data the folder of the key and of the list of rooms
  * @property {string} user the local part of the user's ID
  * @property {(told: Told) => void} tell
+ * @property {number} [page] how many earlier events are asked for at once
  */
 
 /** A refusal of the core or of another server, in its words. */
@@ -62,6 +64,7 @@ export class Participant {
   #host;
   #link;
   #tell;
+  #page;
   #rooms;
   /** @type {Map<string, Chain>} */
   #chains = new Map();
@@ -72,13 +75,13 @@ export class Participant {
    * @param {Options} options
    * @returns {Promise<Participant>}
    */
-  static async start({ port, data, user, tell }) {
+  static async start({ port, data, user, tell, page = PAGE }) {
     const { isNew, ...key } = openKey(data);
     /** @type {Participant | undefined} */
     let participant;
     const early = refusal(503, "M_UNKNOWN", "the server is starting; try again");
     const link = await listen(port, (request) => participant?.serve(request) ?? Promise.resolve(early));
-    participant = new Participant(link, key, data, user, tell);
+    participant = new Participant(link, key, { data, user, tell, page });
     tell({ type: "ready", user: participant.user, port: link.port, keyId: key.keyId, isNewKey: isNew });
     return participant;
   }
@@ -86,15 +89,14 @@ export class Participant {
   /**
    * @param {Link} link
    * @param {{ keyId: string, seed: Uint8Array }} key
-   * @param {string} data
-   * @param {string} user
-   * @param {(told: Told) => void} tell
+   * @param {{ data: string, user: string, tell: (told: Told) => void, page: number }} options
    */
-  constructor(link, key, data, user, tell) {
+  constructor(link, key, { data, user, tell, page }) {
     this.name = `localhost:${link.port}`;
     this.user = `@${user}:${this.name}`;
     this.#link = link;
     this.#tell = tell;
+    this.#page = page;
     this.#rooms = new RoomList(data);
     this.#host = new Host(
       { name: this.name, ...key, reachedAt: this.name },
@@ -231,16 +233,23 @@ export class Participant {
   }
 
   /**
-   * Fetches what stands before our log, from the hub, and tells of it.
+   * Fetches what stands before our log, from the hub, and tells of it, oldest first.
    * @param {string} roomId
    */
   async #heal(roomId) {
-    const answer = await this.#host.ask(`room:${roomId}`, { type: "history", before: 0, limit: HISTORY });
-    if (answer.type !== "history") {
-      this.#tell({ type: "failed", what: `history of ${roomId}`, error: new Refused("history", answer).message });
-      return;
+    /** @type {import("./checks.js").Fact[]} */
+    const facts = [];
+    for (let before = 0, isMore = true; isMore; ) {
+      const answer = await this.#host.ask(`room:${roomId}`, { type: "history", before, limit: this.#page });
+      if (answer.type !== "history") {
+        this.#tell({ type: "failed", what: `history of ${roomId}`, error: new Refused("history", answer).message });
+        break;
+      }
+      const { entries } = answer;
+      facts.unshift(...this.#chain(roomId).prepend(roomId, entries));
+      before = entries[0]?.position ?? before;
+      isMore = entries.length === this.#page && facts.length < MOST;
     }
-    const facts = this.#chain(roomId).prepend(roomId, answer.entries);
     for (const fact of facts) this.#tell(fact);
     this.#tell({ type: "healed", roomId, events: facts.length });
   }

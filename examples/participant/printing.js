@@ -6,6 +6,9 @@ import { CHECKS } from "./checks.js";
  * @typedef {import("./participant.js").Told} Told
  */
 
+/** Where the marks stand, unless the words are longer. */
+const COLUMNS = 78;
+
 const MARKS = { passed: "✓", failed: "✗", "not run": "·" };
 
 /**
@@ -43,7 +46,8 @@ export function line(told) {
 function eventLine({ roomId, position, event, checks, isHistory }) {
   const marks = CHECKS.map((check) => `${MARKS[checks[check]]}${check}`).join(" ");
   const place = `${shortRoom(roomId)} ${String(position).padStart(4)}`;
-  return `${place} ${isHistory ? "(earlier) " : ""}${clean(said(event))}   [${marks}]`;
+  const words = `${place} ${isHistory ? "(earlier) " : ""}${clean(said(event))}`;
+  return `${words.padEnd(COLUMNS)} [${marks}]`;
 }
 
 /**

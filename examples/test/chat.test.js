@@ -14,19 +14,26 @@ import { folder } from "./support.js";
 
 const MAIN = fileURLToPath(new URL("../chat/main.js", import.meta.url));
 
-/** Starts the program; `said()` is what it has printed. */
+/** Starts the program; `said()` is what it has printed, and `until` waits for more. */
 function start(flags) {
   const child = spawn(process.execPath, [MAIN, ...flags], { timeout: 240_000 });
   let out = "";
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (data) => (out += data));
-  return { child, said: () => out, ended: once(child, "close").then(([status]) => status) };
+  const said = () => out;
+  const until = async (text) => {
+    while (!out.includes(text)) {
+      assert.equal(child.exitCode, null, out);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  };
+  return { child, said, until, ended: once(child, "close").then(([status]) => status) };
 }
 
 test("a conversation is shown, verified, healed and audited", async (context) => {
   const data = folder(context);
   const ports = await free([0, 0, 0]);
-  const { said, ended } = start(["--ports", ports.join(), "--data", data]);
-  assert.equal(await ended, 0, said());
+  const { child, said, until, ended } = start(["--ports", ports.join(), "--data", data, "--keep"]);
+  await until("Type for them");
   const shown = said().split("\n");
   const checked = (who, text) => shown.filter((line) => line.startsWith(who) && line.includes(text) && line.includes("✓schema"));
   const bob = checked("bob ", "Hello Ann, hello Hal!");
@@ -36,10 +43,18 @@ test("a conversation is shown, verified, healed and audited", async (context) =>
     assert.equal(checked("bob ", missed).length, 1);
     assert.match(checked("bob ", missed)[0], /\(earlier\)/);
   }
-  assert.ok(!said().includes("✗"));
+  assert.deepEqual(shown.filter((line) => /\[.*✗/.test(line)), []);
   assert.equal(shown.filter((line) => /all intact, and the same as the hub's: \d+ events, 0 failed, the last is \$/.test(line)).length, 3);
   const count = shown.filter((line) => line.includes("✓schema")).length;
   assert.ok(said().includes(`${count} lines shown, every one verified.`));
+
+  // People may go on typing.
+  child.stdin.write("ann say typed by hand\n");
+  await until("typed by hand");
+  child.stdin.write("carl say hello\n");
+  await until("begin with ann or bob");
+  child.stdin.write("quit\n");
+  assert.equal(await ended, 0, said());
   await free(ports);
 
   // The audit is no formality: one letter of one message changed, and it fails.
@@ -63,33 +78,10 @@ test("a port that is taken is named, and nothing is started", async (context) =>
 
 test("when it is ended half-way no process stays behind", async () => {
   const ports = await free([0, 0, 0]);
-  const { child, said, ended } = start(["--ports", ports.join()]);
-  while (!said().includes("✓schema")) {
-    assert.equal(child.exitCode, null, said());
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  const { child, until, ended } = start(["--ports", ports.join()]);
+  await until("✓schema");
   child.kill("SIGTERM");
   assert.equal(await ended, 1);
-  await free(ports);
-});
-
-test("people may go on typing, and quit", async () => {
-  const ports = await free([0, 0, 0]);
-  const { child, said, ended } = start(["--ports", ports.join(), "--keep"]);
-  const until = async (text) => {
-    while (!said().includes(text)) {
-      assert.equal(child.exitCode, null, said());
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  };
-  await until("Type for them");
-  child.stdin.write("ann say typed by hand\n");
-  await until("bob | ");
-  await until("typed by hand");
-  child.stdin.write("carl say x\n");
-  await until("begin with ann or bob");
-  child.stdin.write("quit\n");
-  assert.equal(await ended, 0, said());
   await free(ports);
 });
 

@@ -88,6 +88,24 @@ test("a participant that restarts rejoins by itself and has all of the history a
   assertCalm(again, hub);
 });
 
+test("a long history is fetched page by page, and told of oldest first", async (context) => {
+  const hub = await Listener.start(context, "hal");
+  const room = await hub.participant.create({ isPublic: true });
+  for (let number = 0; number < 22; number += 1) await hub.participant.say(room, String(number));
+  for (const page of [5, 9, 27, 100]) {
+    const ann = await Listener.start(context, "ann", { page });
+    await ann.participant.join(room, [hub.name]);
+    const told = ann.of("event").filter(({ isHistory }) => isHistory);
+    assert.deepEqual(told.map(({ eventId }) => eventId), (await ids(hub, room)).slice(0, told.length), String(page));
+    assert.equal(told.length, (await ids(hub, room)).length - 1);
+    assert.ok(told.every(({ checks }) => allPassed(checks)));
+    assertCalm(ann);
+    await ann.participant.leave(room);
+    await hub.until("her leaving", ({ type, event }) => type === "event" && event.sender === ann.user && event.content.membership === "leave");
+    await ann.stop();
+  }
+});
+
 test("a room that was left is not rejoined, and its hub hears of it", async (context) => {
   const hub = await Listener.start(context, "hal");
   const ann = await Listener.start(context, "ann");

@@ -196,7 +196,7 @@ test("what others write cannot steer the terminal", () => {
   const checks = { schema: "passed", hash: "failed", sender: "not run", hub: "passed", rules: "passed", chain: "passed" };
   const event = { type: "m.room.message", sender: "@a:b", content: { body: "red\u001b[31m\r\n\u202e!" } };
   const told = { type: "event", roomId: "!room:b", position: 7, eventId: "$", lpduId: undefined, isHistory: false, event, checks };
-  assert.equal(line(told), "!room      7 @a:b: red�[31m����!   [✓schema ✗hash ·sender ✓hub ✓rules ✓chain]".replace("����", "���"));
+  assert.equal(line(told).replace(/ +\[✓/, " [✓"), "!room      7 @a:b: red�[31m���! [✓schema ✗hash ·sender ✓hub ✓rules ✓chain]");
   assert.match(line({ ...told, event: { ...event, content: {} } }), /\(removed\)/);
   assert.match(line({ type: "failed", what: "join", error: "a\nb" }), /^join: a�b$/);
 });

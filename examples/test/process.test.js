@@ -38,7 +38,7 @@ test("what is piped in is carried out before the end of it ends the server", asy
   assert.equal(status, 0, stdout);
   await hub.hears("hello from a pipe");
   assert.match(stdout, /^@ann:localhost:\d+ on http:\/\/127\.0\.0\.1:\d+, key ed25519:[0-9a-f]{6} \(new\)$/m);
-  assert.match(stdout, /\(earlier\) @hal:\S+ made the room {3}\[✓schema ✓hash ✓sender ✓hub ✓rules ✓chain\]$/m);
+  assert.match(stdout, /\(earlier\) @hal:\S+ made the room +\[✓schema ✓hash ✓sender ✓hub ✓rules ✓chain\]$/m);
   assert.match(stdout, /^dance: there is no command "dance": type help$/m);
   assert.ok(stdout.includes(`${room} join`), stdout);
   assert.ok(!stdout.includes("never"));

@@ -19,10 +19,10 @@ export class Listener {
   told = [];
   #woken = [];
 
-  static async start(context, user, { data = folder(context), port = 0 } = {}) {
+  static async start(context, user, { data = folder(context), port = 0, page } = {}) {
     const listener = new Listener();
     listener.data = data;
-    listener.participant = await Participant.start({ port, data, user, tell: (told) => listener.#tell(told) });
+    listener.participant = await Participant.start({ port, data, user, page, tell: (told) => listener.#tell(told) });
     let isStopped = false;
     listener.stop = async () => {
       if (!isStopped) await listener.participant.stop();
