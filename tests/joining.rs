@@ -78,6 +78,83 @@ fn a_server_that_lost_its_log_joins_again_and_accuses_nobody() {
     assert!(!duo.part.told.iter().any(is_alarm), "{:?}", duo.part.told);
 }
 
+/// What local users were told that an honest hub gives no cause for.
+fn alarms(told: &[Notification]) -> Vec<&Notification> {
+    let is_alarm = |told: &&Notification| {
+        matches!(told, Notification::Fork { .. } | Notification::Hole { .. } | Notification::Rejected { .. })
+    };
+    told.iter().filter(is_alarm).collect()
+}
+
+#[test]
+fn a_server_that_lost_its_log_and_was_owed_more_than_a_transaction_accuses_nobody() {
+    for first in [0, 50, 60] {
+        let mut duo = Duo::joined();
+        duo.part.store = MemoryStore::new();
+        duo.restart_part();
+        let levels = |level: u64| {
+            format!(r#"{{"events_default":{level},"users":{{"@ann:part.example":{level},"@hal:hub.example":100}}}}"#)
+        };
+        duo.event(HAL, "m.room.power_levels", Some(""), &levels(70));
+        (0..60).for_each(|number| {
+            duo.say(&number.to_string());
+        });
+        duo.event(HAL, "m.room.power_levels", Some(""), &levels(20));
+        (60..120).for_each(|number| {
+            duo.say(&number.to_string());
+        });
+        let owed = duo.unsent();
+        duo.part.now += 1_000;
+        let ticket = duo.join();
+        assert!(matches!(duo.part.answer(ticket), Some(Answer::Accepted(_))));
+        // A part of what it was owed was on its way, in transactions of 50.
+        for events in owed[first..].chunks(50).take(2) {
+            assert!(failures(&duo.receive(events.to_vec())).is_empty(), "from {first}");
+        }
+        assert_eq!(duo.part_ids(), [duo.hub_log().last().unwrap().1], "from {first}");
+        let after = duo.say("after");
+        assert!(failures(&duo.catch_up()).is_empty());
+        assert_eq!(duo.part_ids()[1..], [after]);
+        // The state is that of the join, not of what came late.
+        let call = Net::event("m.room.message", None, ANN, "{}");
+        assert!(matches!(duo.part.ask(call), Answer::Accepted(_)), "from {first}");
+        assert!(alarms(&duo.part.told).is_empty(), "from {first}: {:?}", alarms(&duo.part.told));
+    }
+}
+
+#[test]
+fn a_server_that_lost_its_log_while_it_was_out_of_reach_comes_back() {
+    for on_its_way in [true, false] {
+        let (hub, part) = (server(HUB), server("part.example"));
+        let mut net = Net::new(&[&hub, &part]);
+        let room = net.create(HAL, "!r:hub.example", true, "{}");
+        net.join(ANN, &room, HUB);
+        net.say(ANN, &room, "hello");
+        // The first transaction is on its way all the time, or is lost again and again.
+        net.rule(move |packet| match packet.to == server("part.example") && packet.request.target.contains("/send/") {
+            true if on_its_way => Fate::Hold,
+            true => Fate::Lose,
+            false => Fate::Pass,
+        });
+        (0..170).for_each(|number| {
+            net.say(HAL, &room, &number.to_string());
+        });
+        net.lose_store(&part);
+        net.pass(core::time::Duration::from_secs(5));
+        net.join(ANN, &room, HUB);
+        net.rule(|_| Fate::Pass);
+        net.run();
+        net.pass(core::time::Duration::from_secs(7_200));
+        net.say(HAL, &room, "welcome back");
+        net.say(ANN, &room, "thank you");
+        let (whole, ours) = (net.ids(HUB, &room, 0), net.ids("part.example", &room, 0));
+        assert_eq!(ours.len(), 3);
+        assert!(whole.ends_with(&ours));
+        let told = net.told("part.example");
+        assert!(alarms(&told).is_empty(), "{:?}", alarms(&told));
+    }
+}
+
 #[test]
 fn a_refusal_comes_with_the_hubs_words() {
     let mut duo = Duo::new("{}");
@@ -132,12 +209,8 @@ fn a_template_for_something_else_is_not_filled_in() {
 
 /// The hub's answer to the participant's send_join, which is not given.
 fn answer_to_join(duo: &mut Duo) -> (hublet::server::Ticket, serde_json::Value) {
-    let ticket = duo.part.begin(member(Membership::Join, &[HUB]));
-    duo.serve_but(|target| target.contains("make_join"));
-    let at = duo.part.asked.iter().position(|(_, _, call)| matches!(call, Call::Peer(PeerCall::Fetch { .. }))).unwrap();
-    let Call::Peer(PeerCall::Fetch { method, target, body }) = duo.part.asked[at].2.clone() else { unreachable!() };
-    let Answer::Response(response) = duo.ask_hub(&method, &target, body) else { panic!("no answer") };
-    (ticket, serde_json::from_slice(&response.body).unwrap())
+    let (ticket, body) = duo.begin_join();
+    (ticket, serde_json::from_slice(&body).unwrap())
 }
 
 #[test]

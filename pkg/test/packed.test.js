@@ -1,6 +1,6 @@
 // What is in the package, and what a TypeScript user of it in Node gets.
 import assert from "node:assert/strict";
-import { copyFileSync } from "node:fs";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { installPacked, manifest, tsc } from "./packing.js";
@@ -39,5 +39,42 @@ test("a consumer passes the type checker and runs in Node", () => {
     version: manifest.version,
     canonical: '{"a":"A","b":100}',
     refused: ["json_syntax", "json_limit"],
+    door: {
+      room: "!AAAAAAAAAAAAAAAAAAAAAA:localhost:1",
+      told: Array(5).fill("appended"),
+      answers: ["created", 404],
+      argument: "argument",
+      direction: "front",
+      key: 43,
+      tables: ["meta", "log"],
+    },
   });
+});
+
+test("the package exports these names and no others", () => {
+  const names = packed.run("node", "--input-type=module", "--eval", 'console.log(Object.keys(await import("hublet")).sort().join(" "))');
+  const expected =
+    "HubletError Machine MemoryStore Router Server canonicalJson decodeAnswer encodeCall encodeUnavailable initSync publicKey roomId tables version";
+  assert.equal(names.trim(), expected);
+});
+
+test("the example of the README runs as it stands there", () => {
+  const readme = readFileSync(join(packed.installed, "README.md"), "utf8");
+  const [, door] = readme.split("## The low-level door (unstable)");
+  const example = /```js\n([^]*?)```/.exec(door)?.[1];
+  writeFileSync(join(packed.folder, "example.js"), example);
+  assert.equal(
+    packed.run("node", "example.js"),
+    [
+      "0 m.room.create ",
+      "1 m.room.member ",
+      "2 m.room.power_levels ",
+      "3 m.room.join_rules ",
+      "4 m.room.history_visibility ",
+      "5 m.room.name ",
+      "6 m.room.message Hello!",
+      "created accepted",
+      "",
+    ].join("\n"),
+  );
 });

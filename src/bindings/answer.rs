@@ -31,6 +31,9 @@ pub(super) enum AnswerForm {
     Entries {
         entries: Vec<Entry>,
     },
+    History {
+        entries: Vec<CheckedEntry>,
+    },
     Invites {
         invites: Vec<Invite>,
     },
@@ -53,6 +56,18 @@ pub(super) struct Entry {
     position: i64,
     event_id: String,
     event: Option<ByteBuf>,
+}
+
+/// An entry of a log, and what was found when it was checked.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CheckedEntry {
+    position: i64,
+    event_id: String,
+    event: Option<ByteBuf>,
+    sender_verified: bool,
+    intact: bool,
+    authorized: bool,
 }
 
 /// An invite that the user has not answered.
@@ -120,6 +135,17 @@ impl From<Answer> for AnswerForm {
                     event: event.map(ByteBuf::from),
                 };
                 Self::Entries { entries: entries.into_iter().map(entry).collect() }
+            }
+            Answer::History(entries) => {
+                let entry = |entry: crate::server::HistoryEntry| CheckedEntry {
+                    position: entry.position,
+                    event_id: entry.event_id.to_string(),
+                    event: entry.event.map(ByteBuf::from),
+                    sender_verified: entry.sender_verified,
+                    intact: entry.intact,
+                    authorized: entry.authorized,
+                };
+                Self::History { entries: entries.into_iter().map(entry).collect() }
             }
             Answer::Invites(invites) => {
                 let invite = |invite: crate::server::PendingInvite| Invite {

@@ -33,6 +33,7 @@ pub(super) struct CallForm {
     via: Vec<String>,
     to: Option<String>,
     from: Option<i64>,
+    before: Option<i64>,
     limit: Option<u32>,
     device: Option<String>,
     after: Option<u64>,
@@ -64,6 +65,10 @@ impl CallForm {
             "timeline" => {
                 Call::Room(RoomCall::Timeline { from: needed(self.from, "from")?, limit: needed(self.limit, "limit")? })
             }
+            "history" => Call::Room(RoomCall::History {
+                before: needed(self.before, "before")?,
+                limit: needed(self.limit, "limit")?,
+            }),
             "invites" => own(OwnCall::Invites),
             "rooms" => own(OwnCall::Rooms),
             "messages" => own(OwnCall::Messages {
@@ -146,6 +151,7 @@ mod tests {
             (member, "Room(Member { user: UserId(@a:b.example), membership: Join, via: [ServerName(c.example)] })"),
             (CallForm { to: text("c.example"), ..form("consent") }, "Room(Consent { to: ServerName(c.example) })"),
             (CallForm { from: Some(-1), limit: Some(2), ..form("timeline") }, "Room(Timeline { from: -1, limit: 2 })"),
+            (CallForm { before: Some(0), limit: Some(2), ..form("history") }, "Room(History { before: 0, limit: 2 })"),
             (form("invites"), "Account(Own(Invites))"),
             (form("rooms"), "Account(Own(Rooms))"),
             (messages, "Account(Own(Messages { device: DeviceId(D), after: 1, limit: 2 }))"),

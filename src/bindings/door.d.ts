@@ -44,6 +44,11 @@ export type Call =
   | { type: "consent"; to: string }
   /** To a room: its log. Answered `entries`. */
   | { type: "timeline"; from: number; limit: number }
+  /**
+   * To a room: the last entries before a position, at most 1,000; 0 stands for our join, or the hub's first event. What is before our log is fetched from the hub and kept.
+   * Answered `history`.
+   */
+  | { type: "history"; before: number; limit: number }
   /** To an account: invites to rooms that we are not in. Answered `invites`. */
   | { type: "invites" }
   /** To an account: the user's rooms. Answered `rooms`. */
@@ -68,6 +73,18 @@ export type Answer =
   | { type: "accepted"; eventId: string }
   /** A link or a hole has no event. */
   | { type: "entries"; entries: { position: number; eventId: string; event?: Uint8Array }[] }
+  /** Oldest first. `authorized`: the rules were checked; they are not where what authorises an event lies further back than was read. */
+  | {
+      type: "history";
+      entries: {
+        position: number;
+        eventId: string;
+        event?: Uint8Array;
+        senderVerified: boolean;
+        intact: boolean;
+        authorized: boolean;
+      }[];
+    }
   | { type: "invites"; invites: { roomId: string; hub: string; sender: string; version: string }[] }
   | { type: "rooms"; rooms: { roomId: string; membership: "join" | "invite" | "knock" | "leave" | "ban" }[] }
   | { type: "messages"; messages: { number: number; message: string }[] }
@@ -113,6 +130,8 @@ export type Notification =
   | { type: "toDevice"; user: string }
   | { type: "devicesChanged"; user: string; changed: string[]; removed: string[] }
   | { type: "keysClaimed"; user: string; device: string; algorithm: string; left: number }
+  /** Typing, receipts and data that is not kept: an EDU `{edu_type, content}`. */
+  | { type: "ephemeral"; roomId: string; edu: string }
   /** The hub refused an event of a local user. */
   | { type: "notSent"; roomId: string; lpduId: string; status: number; errcode: string; error: string };
 

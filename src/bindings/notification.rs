@@ -72,6 +72,10 @@ pub(super) enum NotificationForm {
         algorithm: String,
         left: u32,
     },
+    Ephemeral {
+        room_id: String,
+        edu: String,
+    },
     NotSent {
         room_id: String,
         lpdu_id: String,
@@ -127,6 +131,9 @@ impl From<Notification> for NotificationForm {
             },
             Notification::KeysClaimed { user, device, algorithm, left } => {
                 Self::KeysClaimed { user: user.to_string(), device: device.to_string(), algorithm, left }
+            }
+            Notification::Ephemeral { room_id, edu } => {
+                Self::Ephemeral { room_id: room_id.to_string(), edu: edu.text().into() }
             }
             Notification::NotSent { room_id, lpdu_id, failure } => Self::NotSent {
                 room_id: room_id.to_string(),

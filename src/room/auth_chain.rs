@@ -48,7 +48,7 @@ impl AuthChain {
     /// Checks events that come in any order, each at most once; the verdicts stand in that order. Every event rests only
     /// on these and on those admitted before.
     pub fn admit(&mut self, pdus: Vec<VerifiedPdu>) -> Vec<Result<AuthorizedPdu, Denied<VerifiedPdu>>> {
-        self.find_knock_rules(&pdus);
+        self.find_knock_rules(pdus.iter().map(|pdu| (pdu.event_id(), pdu.event())));
         let order = order_of(&pdus);
         let mut slots: Vec<_> = pdus.into_iter().map(Slot::Waiting).collect();
         for index in order {
@@ -66,6 +66,21 @@ impl AuthChain {
             Slot::Taken => None,
         };
         slots.into_iter().filter_map(settle).collect()
+    }
+
+    /// Checks one event after those that it rests on.
+    ///
+    /// # Errors
+    /// The event with the rule that it breaks.
+    pub fn admit_next(&mut self, pdu: VerifiedPdu) -> Result<AuthorizedPdu, Denied<VerifiedPdu>> {
+        self.find_knock_rules([(pdu.event_id(), pdu.event())]);
+        self.admit_one(pdu)
+    }
+
+    /// Adds an event that is part of the room, checked at another time.
+    pub fn know(&mut self, event_id: EventId, event: &Event) {
+        self.find_knock_rules([(event_id, event)]);
+        self.events.insert(event_id, Checked::new(event));
     }
 
     fn admit_one(&mut self, pdu: VerifiedPdu) -> Result<AuthorizedPdu, Denied<VerifiedPdu>> {
@@ -102,15 +117,14 @@ impl AuthChain {
         state
     }
 
-    fn find_knock_rules(&mut self, pdus: &[VerifiedPdu]) {
-        let knocks = |pdu: &&VerifiedPdu| {
-            let event = pdu.event();
+    fn find_knock_rules<'e>(&mut self, events: impl IntoIterator<Item = (EventId, &'e Event)>) {
+        let knocks = |event: &Event| {
             event.kind() == kind::JOIN_RULES
                 && event.state_key() == Some("")
                 && JoinRule::from_content(event.content()) == JoinRule::Knock
         };
-        if let Some(pdu) = pdus.iter().find(knocks) {
-            self.knock_rules = Some(pdu.event_id());
+        if let Some((event_id, _)) = events.into_iter().find(|(_, event)| knocks(event)) {
+            self.knock_rules = Some(event_id);
         }
     }
 }

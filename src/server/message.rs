@@ -1,10 +1,13 @@
 //! What machines and their host say to each other.
 
 mod account;
+mod ephemeral;
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
 pub use account::{AccountCall, OwnCall, PendingInvite};
+pub use ephemeral::Ephemeral;
+pub(super) use ephemeral::MAX_EPHEMERAL;
 
 use crate::{
     id::{DeviceId, EventId, KeyId, RoomId, RoomVersionId, ServerName, Timestamp, UserId},
@@ -220,6 +223,21 @@ pub enum RoomCall {
         /// The EDUs.
         edus: Vec<Document>,
     },
+    /// A local user says something that is not worth keeping. Answered by [`Answer::Done`].
+    SendEphemeral {
+        /// The user.
+        sender: UserId,
+        /// What.
+        what: Ephemeral,
+    },
+    /// The last entries before a position, for local users and operators; what is before our log is fetched from the hub and kept at negative positions. Answered
+    /// by [`Answer::History`].
+    History {
+        /// The position behind the last entry. One below our log counts as the log's first.
+        before: i64,
+        /// At most so many; never more than 1,000.
+        limit: u32,
+    },
     /// The log for local users and operators. Answered by [`Answer::Entries`].
     Timeline {
         /// The first position.
@@ -405,10 +423,30 @@ pub enum Answer {
     Messages(Vec<(u64, Document)>),
     /// Log entries: position, event ID and bytes; no bytes for a link or a hole.
     Entries(Vec<(i64, EventId, Option<Vec<u8>>)>),
+    /// Entries of the log, oldest first, with what was found when they were checked.
+    History(Vec<HistoryEntry>),
     /// Refused.
     Refused(Failure),
     /// The machine that was asked is gone; ask again.
     Unavailable,
+}
+
+/// An entry of the log, and what was found when it was checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryEntry {
+    /// Its position.
+    pub position: i64,
+    /// Its event's ID.
+    pub event_id: EventId,
+    /// The event; nothing for a link or a hole.
+    pub event: Option<Vec<u8>>,
+    /// Whether the sender's signature could be checked.
+    pub sender_verified: bool,
+    /// Whether the content hash fits; else the event is the redacted copy.
+    pub intact: bool,
+    /// Whether the rules could be checked. They could not where what authorises an event of the past is further back than we have read: that it is part of the
+    /// log is then on the hub's word.
+    pub authorized: bool,
 }
 
 /// What local users and operators are told.
@@ -519,6 +557,14 @@ pub enum Notification {
         algorithm: String,
         /// How many are left, but for one of last resort.
         left: u32,
+    },
+    /// A user says something in a room that is not worth keeping: an EDU `{edu_type, content}` of type `m.typing`, `m.receipt` or `hublet.ephemeral`, of whose
+    /// content only this room is told.
+    Ephemeral {
+        /// Where.
+        room_id: RoomId,
+        /// The EDU.
+        edu: Document,
     },
     /// An event of a local user was refused by the hub.
     NotSent {

@@ -14,6 +14,7 @@ mod edus;
 mod find;
 mod gather;
 mod inbox;
+mod limits;
 mod lookup;
 mod outbox;
 mod rooms;
@@ -35,6 +36,7 @@ use self::{
     find::Finds,
     gather::Gathers,
     inbox::{Inbox, Lane},
+    limits::Limits,
     lookup::Lookup,
     outbox::Outbox,
     rooms::Rooms,
@@ -65,6 +67,7 @@ pub struct PeerMachine {
     pending: Map<Ticket, Pending>,
     /// Requests of the peer that have not been answered.
     served: Set<Ticket>,
+    limits: Limits,
     lookup: Lookup,
     inbox: Inbox,
     intake: Intake,
@@ -136,6 +139,7 @@ impl PeerMachine {
             stage: Stage::New,
             pending: Map::new(),
             served: Set::new(),
+            limits: Limits::default(),
             inbox: Inbox::default(),
             intake: Intake::default(),
             gathers: Gathers::default(),

@@ -13,11 +13,14 @@ mod consent;
 mod context;
 mod create;
 mod draft;
+mod ephemeral;
+mod history;
 mod hub;
 mod invite;
 mod join;
 mod known;
 mod local;
+mod offers;
 mod open;
 mod owed;
 mod participant;
@@ -43,7 +46,7 @@ use self::{
 use super::{
     contract::{Address, Input, Machine, Moment, Output, Ticket},
     identity::Identity,
-    message::{Answer, Call, PeerCall, RoomCall},
+    message::{Answer, Call, Keep, PeerCall, RoomCall},
 };
 use crate::id::{RoomId, Timestamp};
 use crate::ordered::Map;
@@ -172,6 +175,8 @@ impl RoomMachine {
     /// Begins jobs while the writer is free.
     fn advance(&mut self, moment: Moment) {
         loop {
+            let ready = self.context.offers.take_ready();
+            self.jobs.extend(ready.into_iter().map(|(ticket, call)| Job::Call(ticket, call)));
             match self.writer {
                 Writer::Closed if self.jobs.is_empty() => return,
                 Writer::Closed => self.step(moment, open::work(), true, Resume::Start),
@@ -189,7 +194,7 @@ impl RoomMachine {
         }
     }
 
-    /// Tells the peers that have something to pull; asks to be woken for what is due next.
+    /// Tells the peers that have something to pull, and what is not kept; asks to be woken for what is due next.
     fn conclude(&mut self) {
         if matches!(self.writer, Writer::Free) {
             for peer in self.context.take_nudges() {
@@ -197,6 +202,11 @@ impl RoomMachine {
                 let nudge = Call::Peer(PeerCall::Nudge(self.context.room_id.clone()));
                 self.outputs.push_back(Output::Ask(ticket, Address::Peer(peer), nudge));
             }
+        }
+        for (peer, edu) in core::mem::take(&mut self.context.fleeting) {
+            let ticket = self.tickets.take();
+            let call = Call::Peer(PeerCall::Edu { edu, keep: Keep::Fleeting });
+            self.outputs.push_back(Output::Ask(ticket, Address::Peer(peer), call));
         }
         let deadlines = self.waiting.values().filter_map(|waiting| waiting.deadline);
         let next = deadlines.chain(self.context.next_due()).min();
@@ -231,14 +241,14 @@ impl Machine for RoomMachine {
     fn handle(&mut self, moment: Moment, input: Input) {
         self.context.now = moment.now;
         match input {
-            Input::Ask(ticket, Call::Room(call)) => {
-                if reads_only(&call) && !matches!(self.writer, Writer::Closed) && self.context.is_open() {
+            Input::Ask(ticket, Call::Room(call)) => match self.context.awaits_invite(ticket, call) {
+                Some(call) if reads_only(&call) && !matches!(self.writer, Writer::Closed) && self.context.is_open() => {
                     let work = self.context.work_for(ticket, call);
                     self.step(moment, work, false, Resume::Start);
-                } else {
-                    self.jobs.push_back(Job::Call(ticket, call));
                 }
-            }
+                Some(call) => self.jobs.push_back(Job::Call(ticket, call)),
+                None => {}
+            },
             Input::Ask(ticket, _) => self.outputs.push_back(Output::Respond(ticket, Answer::Unavailable)),
             Input::Answer(ticket, answer) => self.resume(moment, ticket, Resume::Answer(answer)),
             Input::Rows(ticket, rows) => self.resume(moment, ticket, Resume::Rows(rows)),
@@ -248,6 +258,10 @@ impl Machine for RoomMachine {
                 Writer::Committing(expected, then, follow) if expected == ticket => self.follow(moment, then, follow),
                 other => self.writer = other,
             },
+            // What is owed may be known to our rows alone: whoever was to be told may not have been.
+            Input::Woken if matches!(self.writer, Writer::Closed) => {
+                self.step(moment, open::work(), true, Resume::Start);
+            }
             Input::Woken => self.woken(moment),
             Input::Sent(..) => {}
         }
@@ -264,6 +278,7 @@ impl Machine for RoomMachine {
             && self.jobs.is_empty()
             && self.waiting.is_empty()
             && self.outputs.is_empty()
+            && self.context.offers.is_idle()
             && self.context.next_due().is_none()
     }
 }
@@ -271,7 +286,12 @@ impl Machine for RoomMachine {
 /// Whether a call leaves the room's rows as they are, so that it need not wait for the writer.
 fn reads_only(call: &RoomCall) -> bool {
     match call {
-        RoomCall::Read { .. } | RoomCall::Timeline { .. } | RoomCall::Template { .. } => true,
+        RoomCall::Read { .. }
+        | RoomCall::Timeline { .. }
+        | RoomCall::History { .. }
+        | RoomCall::Template { .. }
+        | RoomCall::Ephemeral { .. }
+        | RoomCall::SendEphemeral { .. } => true,
         RoomCall::Pull { delivered, .. } => delivered.as_ref().is_none_or(|delivered| delivered.refused.is_empty()),
         _ => false,
     }

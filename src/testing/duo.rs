@@ -81,6 +81,24 @@ impl Duo {
         ticket
     }
 
+    /// Ann joins; the body of the hub's answer, which the participant does not get.
+    pub fn begin_join(&mut self) -> (Ticket, Vec<u8>) {
+        let call = RoomCall::Member { user: user(ANN), membership: Membership::Join, via: Vec::from([server(HUB)]) };
+        let ticket = self.part.begin(Call::Room(call));
+        self.serve_but(|target| target.contains("make_join"));
+        let sent = self.part.asked.iter().find_map(|(_, _, call)| match call {
+            Call::Peer(PeerCall::Fetch { method, target, body }) => {
+                Some((method.clone(), target.clone(), body.clone()))
+            }
+            _ => None,
+        });
+        let (method, target, body) = sent.expect("the join is not sent");
+        match self.ask_hub(&method, &target, body) {
+            Answer::Response(response) => (ticket, response.body),
+            answer => panic!("{answer:?}"),
+        }
+    }
+
     /// Opens the participant's machine anew from its store.
     pub fn restart_part(&mut self) {
         let machine = RoomMachine::new(identity(PART), self.room_id.clone(), Ticket(1 << 32));

@@ -71,6 +71,11 @@ impl Server {
         }
     }
 
+    /// Forgets every row.
+    pub(super) fn lose_store(&mut self) {
+        self.stores.clear();
+    }
+
     /// Asks a machine; the answer comes into [`Server::answers`].
     pub(super) fn ask(&mut self, moment: Moment, to: Address, call: Call) -> Ticket {
         self.next_ticket = self.next_ticket.wrapping_add(1);

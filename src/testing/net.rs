@@ -170,6 +170,14 @@ impl Net {
         self.collect(name);
     }
 
+    /// A server loses its rows and its machines; what is on the wire stays there.
+    pub fn lose_store(&mut self, name: &ServerName) {
+        if let Some(server) = self.servers.get_mut(name) {
+            server.lose_store();
+        }
+        self.restart(name);
+    }
+
     fn deliver(&mut self, packet: Packet, fate: Fate) {
         let moment = self.moment();
         let name = packet.to.clone();

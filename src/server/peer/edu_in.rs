@@ -9,12 +9,9 @@ use crate::{
     ordered::{Map, Set},
     server::{
         contract::{Address, Output},
-        message::{Call, Notification, RoomCall},
+        message::{Call, MAX_EPHEMERAL, Notification, RoomCall},
     },
 };
-
-/// The largest EDU of ephemeral application data, in bytes.
-const MAX_EPHEMERAL: usize = 4_096;
 
 /// More rooms than this are not served by one receipt.
 const MAX_ROOMS: usize = 16;

@@ -131,6 +131,11 @@ impl Lookup {
         self.ring.at(now).current(&self.keys.server, id)
     }
 
+    /// Whether the peer may be asked for its keys now.
+    pub(super) fn may_ask(&self, now: Timestamp) -> bool {
+        self.direct.is_none() && self.direct_again <= now
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
         self.waiters.iter().map(|waiter| waiter.deadline).chain(self.second).min()
     }
@@ -211,7 +216,7 @@ impl PeerMachine {
         if lookup.waiters.is_empty() {
             return;
         }
-        if lookup.direct.is_none() && lookup.direct_again <= moment.now {
+        if lookup.may_ask(moment.now) {
             lookup.direct = Some(moment.now);
             lookup.second = Some(moment.now.saturating_add(DIRECT_PATIENCE));
             let ticket = self.desk.ticket();

@@ -13,6 +13,7 @@ use crate::{
         contract::Moment,
         desk::Mark,
         message::{Delivered, ErrorCode, Failure, OwedEvents, Request, Shelf},
+        x_matrix::HEADER,
     },
 };
 
@@ -94,7 +95,7 @@ struct Batch {
 pub(super) struct Sending {
     pub(super) items: Vec<Item>,
     pub(super) length: usize,
-    /// The request, once it is signed.
+    /// The request, once it was sent; to be signed anew if it is not signed.
     pub(super) request: Option<Request>,
     pub(super) phase: Phase,
 }
@@ -330,6 +331,30 @@ impl Outbox {
         self.next_attempt = moment.now.saturating_add(wait);
         if let Some(sending) = &mut self.sending {
             sending.phase = Phase::Waiting;
+        }
+    }
+
+    /// The peer cannot be reached: what is not worth keeping is not repeated. A transaction that carries other things too stays the same transaction without
+    /// it, to be signed anew.
+    pub(super) fn drop_fleeting(&mut self) {
+        let Some(sending) = &mut self.sending else { return };
+        let carried = sending.items.len();
+        sending.items.retain(|item| !matches!(item, Item::Edu(Taken { number: None, .. })));
+        if sending.items.is_empty() {
+            self.sending = None;
+        } else if sending.items.len() < carried {
+            let mut splice = Splice::new(usize::MAX);
+            for item in &sending.items {
+                match item {
+                    Item::Edu(taken) => splice.edu(&taken.bytes),
+                    Item::Pdu(_, _, bytes) => splice.pdu(bytes),
+                };
+            }
+            if let Some(request) = &mut sending.request {
+                request.body = splice.into_body();
+                request.headers.retain(|(name, _)| name != HEADER);
+                sending.length = request.body.len();
+            }
         }
     }
 

@@ -21,6 +21,7 @@ use crate::{
         endpoint::body::{MAX_EDUS, failed_pdus},
         message::{Answer, Call, ErrorCode, Failure, Request, Response, RoomCall, SendError},
         route::PREFIX,
+        x_matrix::HEADER,
     },
     store::WriteBatch,
 };
@@ -122,13 +123,19 @@ impl PeerMachine {
         }
     }
 
-    /// Sends the waiting transaction again, just as it was, if its rooms still owe all that it carries.
+    /// Sends the waiting transaction again, just as it was but for what is not worth repeating, if its rooms still owe all that it carries.
     fn repeat(&mut self, moment: Moment) {
         let unchanged = |sending: &&mut Sending| sending.phase == Phase::Asking(Set::new());
         if let Some(sending) = self.outbox.sending.as_mut().filter(unchanged)
             && let Some(request) = sending.request.take()
         {
-            self.send(moment, request);
+            match request.headers.iter().any(|(name, _)| name == HEADER) {
+                true => self.send(moment, request),
+                false => {
+                    let input = self.request_input(&request);
+                    self.sign(moment, input, Unsigned::Transaction(request));
+                }
+            }
         }
     }
 
@@ -207,6 +214,7 @@ impl PeerMachine {
             }
             Verdict::Later(at_least) => {
                 self.edus.drop_fleeting();
+                self.outbox.drop_fleeting();
                 self.outbox.postpone(&moment, at_least);
             }
         }

@@ -42,7 +42,7 @@ impl PeerMachine {
             failure.retry_after_ms = Some(1_000);
             return self.desk.answer(ticket, failure);
         }
-        match self.read(ticket, request) {
+        match self.read(moment, ticket, request) {
             Ok(served) => {
                 self.served.insert(ticket);
                 self.await_sender(moment, Box::new(served));
@@ -51,12 +51,11 @@ impl PeerMachine {
         }
     }
 
-    fn read(&self, ticket: Ticket, request: Request) -> Result<Served, Failure> {
+    fn read(&mut self, moment: Moment, ticket: Ticket, request: Request) -> Result<Served, Failure> {
         let endpoint = self.routes.endpoint(&request.method, &request.target)?;
         if !endpoint.needs_authentication() {
             return Err(Failure::of(ErrorCode::Unrecognized, "this endpoint is served without a peer"));
         }
-        let body = read_body(&request, &endpoint)?;
         let claims = claims(&request.headers)?;
         for claim in &claims {
             if claim.destination != *self.identity.name() {
@@ -70,6 +69,8 @@ impl PeerMachine {
                 return Err(unauthenticated("the request's headers name different servers"));
             }
         }
+        self.tire(moment, &claims)?;
+        let body = read_body(&request, &endpoint)?;
         // What was signed is the parsed body.
         let request = Request { body: Vec::new(), ..request };
         Ok(Served { ticket, request, endpoint, body, claims })
@@ -82,14 +83,19 @@ impl PeerMachine {
         for claim in &claims {
             let Some(key) = self.lookup.current(&claim.key, moment.now) else {
                 let error = format!("{} is no current key of {}, or could not be fetched", claim.key, claim.origin);
+                self.limits.unproved(moment.now);
                 return self.finish(ticket, unauthenticated(error));
             };
             if let Err(error) = signed.verify(claim, &key) {
+                self.limits.unproved(moment.now);
                 return self.finish(ticket, unauthenticated(format!("X-Matrix header: {error}")));
             }
         }
         self.outbox.peer_is_alive(moment.now);
-        self.serve(moment, ticket, endpoint, body);
+        match self.limits.pay(moment.now, &endpoint) {
+            Ok(()) => self.serve(moment, ticket, endpoint, body),
+            Err(failure) => self.finish(ticket, failure),
+        }
     }
 
     /// Answers a request of the peer.

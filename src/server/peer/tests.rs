@@ -5,6 +5,7 @@ mod authentication;
 mod bad_requests;
 mod edus;
 mod keys;
+mod limits;
 mod outgoing;
 mod requests;
 mod transactions;

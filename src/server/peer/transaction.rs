@@ -189,6 +189,7 @@ impl PeerMachine {
     fn end_if_whole(&mut self, moment: Moment) {
         let Some(running) = self.intake.running.take_if(|running| running.parts.is_empty()) else { return };
         let response = running.answer();
+        self.limits.refused(moment.now, running.faults());
         self.leave(Lane::Send, &running.id, &response, running.batch);
         // One whose time ends at this very moment still has its turn.
         self.refuse_waiting(|deadline| deadline < moment.now);
@@ -271,6 +272,15 @@ impl Running {
         if let Some(id) = id.or_else(received) {
             self.failed.insert(id, failure);
         }
+    }
+
+    /// How many of its PDUs no server that keeps to the rules would have sent.
+    fn faults(&self) -> usize {
+        let is_fault = |failure: &&Failure| {
+            use ErrorCode::{BadJson, Forbidden, NotFound, TooLarge};
+            matches!(failure.code, BadJson | Forbidden | NotFound | TooLarge)
+        };
+        self.failed.values().filter(is_fault).count()
     }
 
     fn answer(&self) -> Response {

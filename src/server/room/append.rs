@@ -99,6 +99,9 @@ impl Append {
         let has_redactions = self.candidates.iter().any(|candidate| candidate.event().kind() == kind::REDACTION);
         for candidate in core::mem::take(&mut self.candidates) {
             let (id, reply) = (candidate.lpdu_id(), candidate.reply);
+            if candidate.agreed.is_some() {
+                context.offers.end(candidate.event());
+            }
             if let Some(event_id) = id.and_then(|id| self.appended.get(&id)) {
                 reply.repeat(context, id, *event_id, &mut change);
                 continue;

@@ -3,7 +3,10 @@
 use alloc::{boxed::Box, vec::Vec};
 
 use super::{
-    consent, create, draft, hub, join, local,
+    consent, create, draft, ephemeral,
+    ephemeral::Paces,
+    history, hub, join, local,
+    offers::Offers,
     owed::Owed,
     participant::{self, missed::Missed, unproven::Unproven},
     pending::Pending,
@@ -15,6 +18,7 @@ use super::{
 };
 use crate::{
     id::{RoomId, ServerName, Timestamp},
+    json::Document,
     ordered::Set,
     room::{acl, head::Room},
     server::{
@@ -38,6 +42,8 @@ pub(super) struct Context {
     pub(super) pending: Pending,
     /// Servers that may take the room over.
     pub(super) consents: Set<ServerName>,
+    /// Invites of which servers outside the room are asked.
+    pub(super) offers: Offers,
     pub(super) keys: KeyRing,
     /// When the input came that is being dealt with: which keys are current hangs on it.
     pub(super) now: Timestamp,
@@ -50,6 +56,10 @@ pub(super) struct Context {
     /// Since when the hub has not answered about a gap.
     pub(super) hub_silent_since: Option<Timestamp>,
     pub(super) last_stamp: Timestamp,
+    /// EDUs on their way to peer machines.
+    pub(super) fleeting: Vec<(ServerName, Document)>,
+    /// How much each user has said lately that is not kept.
+    pub(super) paces: Paces,
     pub(super) replies: Replies,
     /// Why the room could not be read from its store.
     pub(super) broken: Option<DecodeError>,
@@ -68,11 +78,14 @@ impl Context {
             owed: Owed::default(),
             pending: Pending::default(),
             consents: Set::new(),
+            offers: Offers::default(),
             unproven: Unproven::default(),
             transfer: None,
             missed: Missed::default(),
             hub_silent_since: None,
             last_stamp: Timestamp::default(),
+            fleeting: Vec::new(),
+            paces: Paces::default(),
             replies: Replies::default(),
             broken: None,
             open: false,
@@ -136,6 +149,14 @@ impl Context {
         [self.pending.next_due(), self.unproven.next_due(), self.missed.next_due()].into_iter().flatten().min()
     }
 
+    /// Gives a call back, unless it is kept until an invite in flight has ended.
+    pub(super) fn awaits_invite(&mut self, ticket: Ticket, call: RoomCall) -> Option<RoomCall> {
+        match &self.room {
+            Some(room) => self.offers.keep(&room.state, ticket, call),
+            None => Some(call),
+        }
+    }
+
     /// What a call has us do.
     pub(super) fn work_for(&mut self, ticket: Ticket, call: RoomCall) -> Box<dyn Work> {
         if let Some(error) = &self.broken {
@@ -163,9 +184,10 @@ impl Context {
                 local::send(self, ticket, draft::Wish { sender, kind, state_key, content })
             }
             RoomCall::Member { user, membership, via } => join::work(self, ticket, user, membership, via),
-            // Nothing in this room is passed on but its events.
-            RoomCall::Ephemeral { .. } => settled(alloc::vec![Output::Respond(ticket, Answer::Done)]),
+            RoomCall::Ephemeral { origin, edus } => ephemeral::receive(self, ticket, &origin, &edus),
+            RoomCall::SendEphemeral { sender, what } => ephemeral::send(self, ticket, sender, what),
             RoomCall::Consent { to } => consent::work(ticket, to),
+            RoomCall::History { before, limit } => history::work(ticket, before, limit),
             RoomCall::Timeline { from, limit } => read::timeline(ticket, from, limit),
         }
     }

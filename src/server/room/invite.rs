@@ -85,6 +85,9 @@ impl Work for Offer {
         match (self.stage, resume) {
             (Stage::Fresh, _) => {
                 self.stage = Stage::Stripped;
+                if let Some(candidate) = &self.candidate {
+                    context.offers.begin(candidate.event());
+                }
                 let state = context.room.iter().flat_map(|room| stripped::select(&room.state));
                 Progress::Read(state.map(|found| entry(found.position)).collect())
             }
@@ -186,6 +189,7 @@ impl Offer {
 
     fn refused(&mut self, context: &mut Context, failure: Failure) -> Progress {
         let Some(candidate) = self.candidate.take() else { return Progress::Done(Vec::new()) };
+        context.offers.end(candidate.event());
         let id = candidate.lpdu_id();
         Progress::Done(candidate.reply.refuse(context, id, failure).into_iter().collect())
     }

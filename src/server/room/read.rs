@@ -16,7 +16,7 @@ use crate::{
     json::write_object,
     room::{
         kind,
-        log::{LogEntry, LogEvent, entries, place, position_key, position_of, state_before},
+        log::{FIRST_PLACE, LogEntry, LogEvent, entries, place, position_key, position_of, state_before},
         membership::Membership,
         state::RoomState,
         state_row::StateRow,
@@ -55,6 +55,8 @@ struct Read {
 enum Stage {
     Fresh,
     Place,
+    /// Asked where our log begins, about an event at this position.
+    Begins(i64),
     Entries,
 }
 
@@ -63,6 +65,7 @@ impl Work for Read {
         let progress = match (self.stage, resume) {
             (Stage::Fresh, _) => self.begin(context),
             (Stage::Place, Resume::Rows(rows)) => self.placed(context, &rows),
+            (Stage::Begins(last), Resume::Rows(rows)) => self.range(context, last, begins_with_create(context, &rows)),
             (Stage::Entries, Resume::Rows(rows)) => self.answer(context, &rows),
             _ => Err(not_found()),
         };
@@ -96,13 +99,36 @@ impl Read {
         }
     }
 
-    /// The event stands somewhere: reads it, those before it for a backfill, and the state that says who may see them.
+    /// The event stands somewhere.
     fn placed(&mut self, context: &Context, rows: &[Vec<Row>]) -> Result<Progress, Failure> {
         let row = rows.first().and_then(|rows| rows.first()).ok_or_else(unknown_event)?;
         let last = position_of(&row.value).map_err(|_| unknown_event())?;
-        let first = match self.read {
+        if self.first(last) >= 0 {
+            return self.range(context, last, Begins::Here);
+        }
+        self.stage = Stage::Begins(last);
+        Ok(Progress::Read(vec![entries(FIRST_PLACE, 1)]))
+    }
+
+    /// The first position that is asked for.
+    fn first(&self, last: i64) -> i64 {
+        match self.read {
             RoomRead::Backfill { limit, .. } => last.saturating_sub(i64::from(limit.clamp(1, MOST)).saturating_sub(1)),
             _ => last,
+        }
+    }
+
+    /// Reads the event, those before it for a backfill, and the state that says who may see them. What the state was before our join, and so who may see what
+    /// was said then, we know only if we hold everything down to the create event.
+    fn range(&mut self, context: &Context, last: i64, begins: Begins) -> Result<Progress, Failure> {
+        let first = match begins {
+            Begins::Here => self.first(last),
+            Begins::Later if last >= 0 => 0,
+            // What came as state with our join every server in the room has as well.
+            Begins::Later if last < FIRST_PLACE && matches!(self.read, RoomRead::Event(_) | RoomRead::EventAuth(_)) => {
+                last
+            }
+            Begins::Later => return Err(unknown_event()),
         };
         let room = context.room.as_ref().ok_or_else(not_found)?;
         let theirs = room.state.members().map(|(user, _)| user);
@@ -158,6 +184,28 @@ impl Read {
 
     fn respond(&self, body: Vec<u8>) -> Progress {
         Progress::Done(vec![respond(self.ticket, body)])
+    }
+}
+
+/// Where our log begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begins {
+    /// With the create event.
+    Here,
+    /// With our join, or with what was read of the past.
+    Later,
+}
+
+fn begins_with_create(context: &Context, rows: &[Vec<Row>]) -> Begins {
+    let rules = context.room.as_ref().map(|room| room.rules());
+    let first = rows.first().and_then(|rows| LogEntry::decode(&rows.first()?.value).ok());
+    match (first, rules) {
+        (Some(LogEntry::Event(first)), Some(rules))
+            if read_event(&first.bytes, rules).is_some_and(|event| event.kind() == kind::CREATE) =>
+        {
+            Begins::Here
+        }
+        _ => Begins::Later,
     }
 }
 

@@ -3,8 +3,9 @@
 use super::Wire;
 use crate::{
     server::message::{
-        AccountCall, Answer, Call, Delivered, Failure, Keep, KeyNeeds, KnownKey, Outcome, OwedEvents, OwnCall,
-        PeerCall, PendingInvite, Request, Response, RoomCall, RoomRead, SendError, ServerKeys, Shelf, Validity,
+        AccountCall, Answer, Call, Delivered, Ephemeral, Failure, HistoryEntry, Keep, KeyNeeds, KnownKey, Outcome,
+        OwedEvents, OwnCall, PeerCall, PendingInvite, Request, Response, RoomCall, RoomRead, SendError, ServerKeys,
+        Shelf, Validity,
     },
     store::{DecodeError, Reader, Writer},
 };
@@ -62,6 +63,7 @@ fields! {
     OwedEvents { shelf, events, position, more }
     Outcome { id, failure }
     PendingInvite { room_id, hub, sender, version, event, stripped }
+    HistoryEntry { position, event_id, event, sender_verified, intact, authorized }
 }
 
 variants! {
@@ -84,6 +86,8 @@ variants! {
         9 Consent { to },
         10 Ephemeral { origin, edus },
         11 Timeline { from, limit },
+        12 SendEphemeral { sender, what },
+        13 History { before, limit },
     }
     RoomRead {
         0 Event(event),
@@ -139,6 +143,12 @@ variants! {
         12 Entries(entries),
         13 Refused(failure),
         14 Unavailable,
+        15 History(entries),
+    }
+    Ephemeral {
+        0 Typing(typing),
+        1 Read(event),
+        2 Data { kind, data },
     }
     Keep {
         0 UntilTaken,

@@ -2,8 +2,9 @@ use alloc::{boxed::Box, format, string::String, vec, vec::Vec};
 
 use super::{
     super::message::{
-        AccountCall, Answer, Call, Delivered, ErrorCode, Failure, Keep, KeyNeeds, Outcome, OwedEvents, OwnCall,
-        PeerCall, PendingInvite, Request, Response, RoomCall, RoomRead, SendError, Shelf, Validity,
+        AccountCall, Answer, Call, Delivered, Ephemeral, ErrorCode, Failure, HistoryEntry, Keep, KeyNeeds, Outcome,
+        OwedEvents, OwnCall, PeerCall, PendingInvite, Request, Response, RoomCall, RoomRead, SendError, Shelf,
+        Validity,
     },
     FORM,
 };
@@ -50,6 +51,7 @@ fn calls() -> Vec<Call> {
     old.keys[0].validity = Validity::ExpiredAt(Timestamp::new(7));
     let event = content(r#"{"a":[1.5,{"b":"\n😀"}],"c":null}"#);
     let read = |read| RoomCall::Read { origin: server("part.example"), read };
+    let said = |what| RoomCall::SendEphemeral { sender: user("@a:hub.example"), what };
     let rooms = vec![
         RoomCall::Receive { origin: origin.clone(), keys: old, events: vec![event.clone(), content("{}")] },
         read(RoomRead::Event(event_id(1))),
@@ -92,6 +94,10 @@ fn calls() -> Vec<Call> {
         RoomCall::Consent { to: origin.clone() },
         RoomCall::Ephemeral { origin: origin.clone(), edus: vec![event.clone()] },
         RoomCall::Timeline { from: -3, limit: 7 },
+        said(Ephemeral::Typing(true)),
+        said(Ephemeral::Read(event_id(7))),
+        said(Ephemeral::Data { kind: "cursor".into(), data: content("[1.5]") }),
+        RoomCall::History { before: i64::MIN, limit: 8 },
     ];
     let peers = vec![
         PeerCall::Serve(request()),
@@ -172,6 +178,14 @@ fn answers() -> Vec<Answer> {
         Answer::Rooms(vec![(room(), Membership::Invite)]),
         Answer::Messages(vec![(1, object)]),
         Answer::Entries(vec![(-1, event_id(4), None), (0, event_id(5), Some(vec![]))]),
+        Answer::History(vec![HistoryEntry {
+            position: -7,
+            event_id: event_id(6),
+            event: Some(b"{}".to_vec()),
+            sender_verified: true,
+            intact: false,
+            authorized: true,
+        }]),
         Answer::Refused(Failure::of(ErrorCode::Forbidden, "no")),
         Answer::Unavailable,
     ];

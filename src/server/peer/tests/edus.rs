@@ -3,12 +3,19 @@
 use alloc::{format, string::String, vec, vec::Vec};
 
 use crate::{
+    crypto::PreparedKey,
+    id::KeyId,
     server::{
-        AccountCall, Address, Answer, Call, ErrorCode, Keep, Notification, PeerCall, Request, Response, RoomCall,
-        SendError,
-        peer::harness::{Peer, peer, reopened, request, room, send_target, text},
+        AccountCall, Address, Answer, Call, ErrorCode, Identity, Keep, Notification, PeerCall, Request, Response,
+        RoomCall, Routes, SendError, Signer, Ticket,
+        peer::{
+            PeerMachine,
+            harness::{Peer, THEM, US, peer, reopened, request, room, send_target, text},
+        },
+        x_matrix,
     },
-    testing::{content, user},
+    store::memory::MemoryStore,
+    testing::{Driver, content, server, signing_key, user},
 };
 
 fn with_edus(id: &str, edus: &[&str]) -> Request {
@@ -170,10 +177,53 @@ fn fleeting_edus_are_lost_when_the_peer_cannot_be_reached() {
     peer.edu(r#"{"n":200}"#, Keep::Fleeting);
     peer.answered(Err(SendError::Unreachable));
     peer.wake_after(2_000);
-    assert_eq!(peer.edus_out().len(), 100, "what is out is repeated");
-    peer.answered(taken());
-    assert!(peer.sent.is_empty(), "what waited is gone");
+    assert!(peer.sent.is_empty(), "neither what was out nor what waited is worth repeating");
     assert_eq!(peer.commits, 0);
+    peer.edu(r#"{"n":201}"#, Keep::Fleeting);
+    assert_eq!(peer.edus_out(), [r#"{"n":201}"#]);
+}
+
+#[test]
+fn a_transaction_is_repeated_without_what_is_fleeting() {
+    for platform in [false, true] {
+        let mut peer = if platform { without_key() } else { peer() };
+        peer.edu(r#"{"n":0}"#, Keep::UntilTaken);
+        assert_eq!(peer.edus_out(), [r#"{"n":0}"#]);
+        peer.edu(r#"{"n":1}"#, Keep::UntilTaken);
+        peer.edu(r#"{"n":2}"#, Keep::Fleeting);
+        peer.answered(taken());
+        assert_eq!(peer.edus_out(), [r#"{"n":1}"#, r#"{"n":2}"#]);
+        let first = peer.sent[0].2.clone();
+        for _ in 0..2 {
+            peer.answered(Err(SendError::TimedOut));
+            peer.wake_after(4_000);
+            assert_eq!(peer.edus_out(), [r#"{"n":1}"#]);
+            let again = &peer.sent[0].2;
+            assert_eq!(again.target, first.target, "it is the same transaction");
+            assert!(is_signed(again) && !is_signed(&Request { body: first.body.clone(), ..again.clone() }));
+        }
+        peer.answered(taken());
+        assert!(reopened(peer).sent.is_empty());
+    }
+}
+
+/// The machine of a server whose key is the platform's.
+fn without_key() -> Peer {
+    let key = signing_key(US);
+    let signer = Signer::Platform(key.public());
+    let identity = Identity::new(server(US), KeyId::parse("ed25519:1").unwrap(), signer, vec![]);
+    let machine = PeerMachine::new(identity, Routes::new(), server(THEM), Ticket(1));
+    let mut peer = Driver::new(machine, MemoryStore::new(), vec![]);
+    peer.platform = Some(key);
+    peer
+}
+
+/// Whether our signature fits a request.
+fn is_signed(request: &Request) -> bool {
+    let body = content(core::str::from_utf8(&request.body).unwrap());
+    let claims = x_matrix::claims(&request.headers).unwrap();
+    let key = PreparedKey::prepare(&signing_key(US).public()).unwrap();
+    claims.len() == 1 && x_matrix::SignedRequest::new(request, Some(&body)).verify(&claims[0], &key).is_ok()
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use alloc::{
     boxed::Box,
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     vec::Vec,
 };
 use core::time::Duration;
@@ -11,6 +11,7 @@ use super::{Item, lookup::Lookup, verify};
 use crate::{
     event::{UnverifiedPdu, VerifiedPdu},
     id::{EventId, ServerName},
+    ordered::Set,
     server::{
         contract::Moment,
         paths::PFX,
@@ -50,7 +51,7 @@ pub(super) struct Heal {
     /// What fills the gap.
     found: BTreeMap<EventId, VerifiedPdu>,
     /// What nobody serves.
-    holes: BTreeSet<EventId>,
+    holes: Set<EventId>,
     stage: Stage,
 }
 
@@ -85,7 +86,7 @@ impl Heal {
             source: 0,
             wanted: VecDeque::from([gap]),
             found: BTreeMap::new(),
-            holes: BTreeSet::new(),
+            holes: Set::new(),
             stage: Stage::Asked,
         }
     }
@@ -219,7 +220,7 @@ impl Heal {
     /// What was found, each event behind those that it follows.
     fn in_order(&mut self) -> Vec<Item> {
         let mut items = Vec::with_capacity(self.found.len());
-        let mut done = BTreeSet::new();
+        let mut done = Set::new();
         let mut stack = Vec::from([self.gap]);
         while let Some(id) = stack.last().copied() {
             let before = self.found.get(&id).map(|pdu| pdu.event().prev_events()).unwrap_or_default();

@@ -1,0 +1,81 @@
+//! Something that is used up and grows again with time: rate limits that repeat exactly under the same clock.
+
+use core::time::Duration;
+
+use crate::id::Timestamp;
+
+/// An allowance: one unit is earned in this time, and so many are kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rate {
+    pub(super) unit: Duration,
+    pub(super) most: u32,
+}
+
+/// An allowance and what is spent of it, as the time at which all of it will be there again.
+#[derive(Debug)]
+pub(super) struct Allowance {
+    rate: Rate,
+    whole_at: Timestamp,
+}
+
+impl Allowance {
+    pub(super) const fn new(rate: Rate) -> Self {
+        Self { rate, whole_at: Timestamp::new(0) }
+    }
+
+    /// The time that earns what is spent; never more than the whole allowance takes, even when the clock is set back.
+    fn debt(&mut self, now: Timestamp) -> Duration {
+        let debt = self.whole_at.saturating_since(now).min(self.rate.unit.saturating_mul(self.rate.most));
+        self.whole_at = now.saturating_add(debt);
+        debt
+    }
+
+    pub(super) fn spend(&mut self, now: Timestamp, units: u32) {
+        let debt = self.debt(now).saturating_add(self.rate.unit.saturating_mul(units));
+        self.whole_at = now.saturating_add(debt);
+    }
+
+    /// Whether so many units are left; if not, how long until they are.
+    pub(super) fn look(&mut self, now: Timestamp, units: u32) -> Result<(), Duration> {
+        let left = self.rate.most.saturating_sub(units);
+        match self.debt(now).checked_sub(self.rate.unit.saturating_mul(left)) {
+            None | Some(Duration::ZERO) => Ok(()),
+            Some(wait) => Err(wait),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::{Allowance, Rate};
+    use crate::id::Timestamp;
+
+    #[test]
+    fn an_allowance_is_spent_and_earned() {
+        let mut allowance = Allowance::new(Rate { unit: Duration::from_millis(10), most: 5 });
+        let at = Timestamp::new;
+        assert_eq!(allowance.look(at(1_000), 5), Ok(()));
+        assert_eq!(allowance.look(at(1_000), 6), Ok(()), "nothing costs more than all");
+        allowance.spend(at(1_000), 3);
+        assert_eq!(allowance.look(at(1_000), 2), Ok(()));
+        assert_eq!(allowance.look(at(1_000), 3), Err(Duration::from_millis(10)));
+        assert_eq!(allowance.look(at(1_010), 3), Ok(()));
+        allowance.spend(at(1_010), 3);
+        assert_eq!(allowance.look(at(1_010), 1), Err(Duration::from_millis(10)));
+        assert_eq!(allowance.look(at(1_060), 5), Ok(()));
+        // Spent behind its end it is still earned again in its time.
+        allowance.spend(at(2_000), 500);
+        assert_eq!(allowance.look(at(2_000), 1), Err(Duration::from_millis(10)));
+        assert_eq!(allowance.look(at(2_010), 1), Ok(()));
+    }
+
+    #[test]
+    fn a_clock_set_back_locks_nobody_out() {
+        let mut allowance = Allowance::new(Rate { unit: Duration::from_millis(10), most: 5 });
+        allowance.spend(Timestamp::new(1_000_000), 5);
+        assert_eq!(allowance.look(Timestamp::new(1_000), 5), Err(Duration::from_millis(50)));
+        assert_eq!(allowance.look(Timestamp::new(1_050), 5), Ok(()));
+    }
+}
