@@ -31,6 +31,7 @@ mod read;
 mod remote;
 mod reply;
 mod state_answer;
+mod submit_invite;
 mod template;
 #[cfg(test)]
 mod tests;
