@@ -5,7 +5,9 @@ use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
 use super::{
     consent, create, draft, ephemeral,
     ephemeral::Paces,
-    history, hub, join, local,
+    history,
+    hold::Hold,
+    hub, join, local,
     offers::Offers,
     owed::Owed,
     participant::{self, missed::Missed, unproven::Unproven},
@@ -43,6 +45,8 @@ pub(super) struct Context {
     pub(super) consents: BTreeSet<ServerName>,
     /// Invites of which servers outside the room are asked.
     pub(super) offers: Offers,
+    /// The room waits for a server that may take it over.
+    pub(super) hold: Hold,
     pub(super) keys: KeyRing,
     /// When the input came that is being dealt with: which keys are current hangs on it.
     pub(super) now: Timestamp,
@@ -78,6 +82,7 @@ impl Context {
             pending: Pending::default(),
             consents: BTreeSet::new(),
             offers: Offers::default(),
+            hold: Hold::default(),
             unproven: Unproven::default(),
             transfer: None,
             missed: Missed::default(),
@@ -145,7 +150,8 @@ impl Context {
 
     /// When something of ours will have waited too long.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        [self.pending.next_due(), self.unproven.next_due(), self.missed.next_due()].into_iter().flatten().min()
+        let due = [self.pending.next_due(), self.unproven.next_due(), self.missed.next_due(), self.held_until()];
+        due.into_iter().flatten().min()
     }
 
     /// Gives a call back, unless it is kept until an invite in flight has ended.
