@@ -1,2 +1,4 @@
+// Handles can be disposed of by `using`; a consumer that targets an older library still knows the symbol.
+/// <reference lib="esnext.disposable" />
 export * from "./dist/hublet.js";
 export { HubletError } from "./error.js";

@@ -181,6 +181,52 @@ fn spec_9_an_old_hub_that_goes_on_is_found_out() {
 }
 
 #[test]
+fn spec_9_a_room_is_held_for_5_seconds_for_a_server_that_named_an_old_head() {
+    let mut duo = Duo::new(r#"{"hublet.hub_transfer":true}"#);
+    let ticket = duo.join();
+    assert!(matches!(duo.part.answer(ticket), Some(Answer::Accepted(_))));
+    let levels = r#"{"users":{"@ann:part.example":100,"@hal:hub.example":100}}"#;
+    duo.event(duo::HAL, "m.room.power_levels", Some(""), levels);
+    let proposal = |duo: &mut Duo, head: usize, ts: u64| {
+        let log = duo.hub_log();
+        let body = format!(r#"{{"head":"{}"}}"#, log[log.len() - 1 - head].1);
+        let move_to = lpdu(&duo.room_id, duo::ANN, duo::HUB, "m.room.hub", Some(""), &body, ts);
+        let (origin, keys, events) = (server(duo::PART), keys_of(duo::PART), vec![document(move_to.bytes())]);
+        match duo.hub.ask(Call::Room(RoomCall::Receive { origin, keys, events })) {
+            Answer::Outcomes(outcomes) => outcomes[0].failure.clone(),
+            answer => panic!("{answer:?}"),
+        }
+    };
+    let speak = |duo: &mut Duo| duo.hub.begin(Net::event("m.room.message", None, duo::HAL, "{}"));
+    // Without consent nobody stops the room.
+    assert_eq!(proposal(&mut duo, 1, 1).unwrap().code, ErrorCode::BadState);
+    let said = speak(&mut duo);
+    assert!(matches!(duo.hub.answer(said), Some(Answer::Accepted(_))));
+    duo.hub.ask(Call::Room(RoomCall::Consent { to: server(duo::PART) }));
+    let failure = proposal(&mut duo, 1, 2).unwrap();
+    assert_eq!((failure.code, failure.head), (ErrorCode::BadState, duo.hub_log().last().map(|(_, id, _)| *id)));
+    let held = speak(&mut duo);
+    assert_eq!(duo.hub.answer(held), None, "others wait");
+    duo.hub.wake_after(4_999);
+    assert_eq!(duo.hub.answer(held), None);
+    assert_eq!(duo.hub.wake.unwrap().millis(), duo.hub.now + 1);
+    duo.hub.wake_after(1);
+    assert!(matches!(duo.hub.answer(held), Some(Answer::Accepted(_))), "but not for longer");
+    // A server that only asks does not stop it again.
+    assert_eq!(proposal(&mut duo, 1, 3).unwrap().code, ErrorCode::BadState);
+    let said = speak(&mut duo);
+    assert!(matches!(duo.hub.answer(said), Some(Answer::Accepted(_))));
+    duo.hub.now += 60_000;
+    assert_eq!(proposal(&mut duo, 1, 4).unwrap().code, ErrorCode::BadState);
+    let late = speak(&mut duo);
+    assert_eq!(duo.hub.answer(late), None);
+    assert_eq!(proposal(&mut duo, 0, 5), None, "the head has stayed");
+    // What waited goes to the new hub.
+    assert!(matches!(duo.hub.answer(late), Some(Answer::Accepted(_))));
+    assert_eq!(duo.hub_log().last().unwrap().2.as_deref().map(|bytes| contains(bytes, "m.room.hub")), Some(true));
+}
+
+#[test]
 fn whoever_pretends_to_be_the_hub_leaves_no_trace() {
     let mut duo = Duo::new(r#"{"hublet.hub_transfer":true}"#);
     let far = "@far:far.example";

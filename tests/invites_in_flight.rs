@@ -10,7 +10,7 @@ use std::{cell::Cell, rc::Rc};
 use hublet::{
     id::RoomId,
     room::membership::Membership,
-    server::{Address, Answer, Call, ErrorCode, Notification, RoomCall, Ticket},
+    server::{Address, Answer, Call, ErrorCode, Notification, Response, RoomCall, Ticket},
     testing::{Fate, Net, Packet, Way, server, user},
 };
 
@@ -113,6 +113,80 @@ fn what_needs_no_invite_does_not_wait_for_one() {
         RoomCall::Member { user: user("@amy:part.example"), membership: Membership::Join, via: vec![server(HUB)] };
     let answer = net.ask(&server(PART), Address::Room(room.clone()), Call::Room(call));
     assert!(matches!(&answer, Some(Answer::Refused(failure)) if failure.status == 403), "another user: {answer:?}");
+}
+
+/// A room of Hal's with Ann, whose server invites `invited` of a server outside.
+fn invite_by_a_participant(net: &mut Net, room: &RoomId) -> Option<Answer> {
+    net.join(ANN, room, HUB);
+    let levels = r#"{"users":{"@ann:part.example":50,"@hal:hub.example":100}}"#;
+    net.send(HAL, room, "m.room.power_levels", Some(""), levels).unwrap();
+    net.send(ANN, room, "m.room.member", Some("@far:far.example"), INVITE)
+}
+
+#[test]
+fn a_participants_invite_goes_to_the_hubs_endpoint_and_its_answer_is_the_hubs() {
+    for refuses in [false, true] {
+        let mut net = Net::new(&[&server(HUB), &server(PART), &server("far.example")]);
+        let room = net.create(HAL, "!r:hub.example", true, "{}");
+        let seen = Rc::new(Cell::new(0));
+        let sees = seen.clone();
+        net.rule(move |packet| {
+            let is_invite = packet.request.target.contains("/invite/");
+            sees.set(sees.get() + u32::from(is_invite && matches!(packet.way, Way::Request)));
+            if refuses && is_invite && packet.from.as_str() == "far.example" {
+                let body = br#"{"errcode":"M_FORBIDDEN","error":"not her"}"#.to_vec();
+                packet.way = Way::Answer(Ok(Response { status: 403, body }));
+            }
+            Fate::Pass
+        });
+        let answer = invite_by_a_participant(&mut net, &room);
+        assert_eq!(seen.get(), 2, "to the hub, and on to the invited server");
+        let log = net.ids(HUB, &room, 0);
+        assert_eq!(net.ids(PART, &room, 0).last(), log.last());
+        assert!(net.told("far.example").iter().any(|told| matches!(told, Notification::Invited { .. })));
+        match answer {
+            Some(Answer::Accepted(_)) if !refuses => assert_eq!(log.len(), 8),
+            Some(Answer::Refused(failure)) if refuses => {
+                assert!(failure.error.contains("not her"), "{}", failure.error);
+                assert_eq!((failure.status, log.len()), (403, 7));
+            }
+            answer => panic!("{answer:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_hub_without_the_endpoint_gets_the_invite_as_any_other_event() {
+    let mut net = Net::new(&[&server(HUB), &server(PART), &server("far.example")]);
+    let room = net.create(HAL, "!r:hub.example", true, "{}");
+    net.rule(|packet| {
+        if packet.to.as_str() == PART && packet.request.target.contains("/invite/") {
+            let body = br#"{"errcode":"M_BAD_JSON","error":"no"}"#.to_vec();
+            packet.way = Way::Answer(Ok(Response { status: 400, body }));
+        }
+        Fate::Pass
+    });
+    let answer = invite_by_a_participant(&mut net, &room);
+    assert!(matches!(answer, Some(Answer::Accepted(_))), "{answer:?}");
+    net.pass(Duration::from_secs(20));
+    assert!(net.told(PART).iter().any(|told| matches!(told, Notification::Appended { lpdu_id: Some(_), .. })));
+    assert_eq!(net.ids(HUB, &room, 0).len(), 8, "once");
+}
+
+#[test]
+fn an_invite_that_the_rules_refuse_is_refused_with_the_hubs_words() {
+    let mut net = Net::new(&[&server(HUB), &server(PART), &server("far.example")]);
+    let room = net.create(HAL, "!r:hub.example", true, "{}");
+    net.join(ANN, &room, HUB);
+    // Ann's server has not heard of the new levels.
+    net.rule(|packet| {
+        let is_log = packet.to.as_str() == PART && packet.request.target.contains("/send/");
+        if is_log { Fate::Hold } else { Fate::Pass }
+    });
+    net.send(HAL, &room, "m.room.power_levels", Some(""), r#"{"invite":90,"users":{"@hal:hub.example":100}}"#).unwrap();
+    let answer = net.send(ANN, &room, "m.room.member", Some("@far:far.example"), INVITE);
+    let Some(Answer::Refused(failure)) = answer else { panic!("{answer:?}") };
+    assert_eq!(failure.code, ErrorCode::Forbidden);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The log of a room as rows: entries by position, and where to find them.
 //!
-//! Invariant: positions grow by one from the create event at the hub, and from our join (position 0) elsewhere; an entry never changes its place. The
-//! only change to an entry is that its event becomes its redacted copy, which leaves its ID, its link and its signatures valid.
+//! Invariant: positions grow by one from the create event at the hub, and from our join (position 0) elsewhere; what is read of the time before that stands
+//! at negative positions without a gap. An entry never changes its place, but for state that came with a join and has none until the log is read back to
+//! it. An event may become its redacted copy, or a copy that was redacted for our sake alone the whole event; ID, link and signatures stay valid.
 
 use alloc::vec::Vec;
 

@@ -15,6 +15,7 @@ mod create;
 mod draft;
 mod ephemeral;
 mod history;
+mod hold;
 mod hub;
 mod invite;
 mod join;
@@ -30,6 +31,7 @@ mod read;
 mod remote;
 mod reply;
 mod state_answer;
+mod submit_invite;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -180,7 +182,7 @@ impl RoomMachine {
             match self.writer {
                 Writer::Closed if self.jobs.is_empty() => return,
                 Writer::Closed => self.step(moment, open::work(), true, Resume::Start),
-                Writer::Free => match self.jobs.pop_front() {
+                Writer::Free => match self.next_job() {
                     None => return,
                     Some(Job::Work(work)) => self.step(moment, work, true, Resume::Start),
                     Some(Job::Call(ticket, call)) => {
@@ -192,6 +194,16 @@ impl RoomMachine {
                 Writer::Busy | Writer::Stuck | Writer::Committing(..) => return,
             }
         }
+    }
+
+    /// The next job, but for those that must not move the log for now.
+    fn next_job(&mut self) -> Option<Job> {
+        let may_begin = |job: &Job| match job {
+            Job::Call(_, call) => !self.context.holds(call),
+            Job::Work(_) => true,
+        };
+        let at = self.jobs.iter().position(may_begin)?;
+        self.jobs.remove(at)
     }
 
     /// Tells the peers that have something to pull, and what is not kept; asks to be woken for what is due next.

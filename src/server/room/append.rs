@@ -106,6 +106,8 @@ impl Append {
                 reply.repeat(context, id, *event_id, &mut change);
                 continue;
             }
+            let is_move = candidate.event().kind() == kind::HUB;
+            let mover = is_move.then(|| candidate.event().sender().server_name());
             match self.chain_one(context, candidate, moment, &mut change) {
                 Ok(Some(link)) => {
                     self.appended.extend(id.map(|id| (id, link.pdu.event_id())));
@@ -115,7 +117,12 @@ impl Append {
                     chained.push(link);
                 }
                 Ok(None) => {}
-                Err(failure) => change.then.extend(reply.refuse(context, id, failure)),
+                Err(failure) => {
+                    if let Some(server) = mover.filter(|_| failure.head.is_some()) {
+                        context.hold_for(&server, moment.now);
+                    }
+                    change.then.extend(reply.refuse(context, id, failure));
+                }
             }
         }
         (chained, change)

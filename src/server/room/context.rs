@@ -5,7 +5,9 @@ use alloc::{boxed::Box, vec::Vec};
 use super::{
     consent, create, draft, ephemeral,
     ephemeral::Paces,
-    history, hub, join, local,
+    history,
+    hold::Hold,
+    hub, join, local,
     offers::Offers,
     owed::Owed,
     participant::{self, missed::Missed, unproven::Unproven},
@@ -44,6 +46,8 @@ pub(super) struct Context {
     pub(super) consents: Set<ServerName>,
     /// Invites of which servers outside the room are asked.
     pub(super) offers: Offers,
+    /// The room waits for a server that may take it over.
+    pub(super) hold: Hold,
     pub(super) keys: KeyRing,
     /// When the input came that is being dealt with: which keys are current hangs on it.
     pub(super) now: Timestamp,
@@ -79,6 +83,7 @@ impl Context {
             pending: Pending::default(),
             consents: Set::new(),
             offers: Offers::default(),
+            hold: Hold::default(),
             unproven: Unproven::default(),
             transfer: None,
             missed: Missed::default(),
@@ -146,7 +151,8 @@ impl Context {
 
     /// When something of ours will have waited too long.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        [self.pending.next_due(), self.unproven.next_due(), self.missed.next_due()].into_iter().flatten().min()
+        let due = [self.pending.next_due(), self.unproven.next_due(), self.missed.next_due(), self.held_until()];
+        due.into_iter().flatten().min()
     }
 
     /// Gives a call back, unless it is kept until an invite in flight has ended.

@@ -7,11 +7,11 @@ use super::{
     candidate::{Candidate, Made, ReplyTo},
     context::{Context, refuse},
     draft::{Wish, malformed},
-    transfer,
+    invite, submit_invite, transfer,
     work::{Change, Progress, Resume, Work},
 };
 use crate::{
-    event::{LpduDraft, PduDraft, SignedLpdu},
+    event::{Event, LpduDraft, PduDraft, SignedLpdu},
     room::{auth, kind},
     server::{
         contract::{Moment, Output, Ticket},
@@ -87,8 +87,9 @@ impl Send {
         let identity = context.identity.clone();
         match identity.signer() {
             Signer::Held(key) => {
+                let event = draft.event().clone();
                 let lpdu = draft.sign(identity.key_id(), key).map_err(|error| malformed(&error))?;
-                Ok(self.keep(context, lpdu))
+                Ok(self.hand_on(context, lpdu, &event))
             }
             Signer::Platform(_) => {
                 let input = draft.signing_input().to_vec();
@@ -108,16 +109,47 @@ impl Send {
             return Err(Failure::new(500, ErrorCode::Unknown, "the platform gave no signature; send the event again"));
         };
         let key_id = context.identity.key_id().clone();
+        let event = draft.event().clone();
         let lpdu = draft.sign_with(&key_id, *signature).map_err(|error| malformed(&error))?;
-        Ok(self.keep(context, lpdu))
+        Ok(self.hand_on(context, lpdu, &event))
     }
 
-    /// Keeps the LPDU until its echo comes, then answers.
-    fn keep(&self, context: &mut Context, lpdu: SignedLpdu) -> Progress {
-        let mut change = Change::default();
-        let lpdu_id = lpdu.lpdu_id();
-        context.pending.add(lpdu_id, lpdu.into_bytes(), &mut change.batch);
-        change.then.push(Output::Respond(self.ticket, Answer::Accepted(lpdu_id)));
-        Progress::Commit(change)
+    /// Hands an LPDU on: an invite to a server outside the room by the endpoint for that, all else with what is pending.
+    fn hand_on(&self, context: &mut Context, lpdu: SignedLpdu, event: &Event) -> Progress {
+        let room = context.room.as_ref();
+        match room.and_then(|room| invite::outside(event, &room.state, context.identity.name())) {
+            Some(_) => {
+                let follow = vec![submit_invite::work(self.ticket, lpdu)];
+                Progress::Commit(Change { follow, ..Change::default() })
+            }
+            None => keep_now(context, self.ticket, lpdu),
+        }
     }
+}
+
+/// Keeps an LPDU until its echo comes, in its turn.
+pub(super) fn keep(ticket: Ticket, lpdu: SignedLpdu) -> Box<dyn Work> {
+    Box::new(Keep { ticket, lpdu: Some(lpdu) })
+}
+
+struct Keep {
+    ticket: Ticket,
+    lpdu: Option<SignedLpdu>,
+}
+
+impl Work for Keep {
+    fn step(&mut self, context: &mut Context, _: Moment, _: Resume) -> Progress {
+        match self.lpdu.take() {
+            Some(lpdu) => keep_now(context, self.ticket, lpdu),
+            None => Progress::Done(Vec::new()),
+        }
+    }
+}
+
+fn keep_now(context: &mut Context, ticket: Ticket, lpdu: SignedLpdu) -> Progress {
+    let mut change = Change::default();
+    let lpdu_id = lpdu.lpdu_id();
+    context.pending.add(lpdu_id, lpdu.into_bytes(), &mut change.batch);
+    change.then.push(Output::Respond(ticket, Answer::Accepted(lpdu_id)));
+    Progress::Commit(change)
 }

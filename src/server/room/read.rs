@@ -82,7 +82,8 @@ impl Read {
         if is_outside && room.head.is_none() {
             return Err(not_found());
         }
-        if !context.admits(&self.origin) {
+        // An outsider hears of the list only about what it could read without it.
+        if !is_outside && !context.admits(&self.origin) {
             return Err(denied_by_acl());
         }
         self.stage = Stage::Place;
@@ -165,6 +166,9 @@ impl Read {
         let (event_id, position, sees) = last.filter(|(id, ..)| *id == self.event_id()).ok_or_else(unknown_event)?;
         if sees == Visibility::Hidden {
             return Err(unknown_event());
+        }
+        if !context.admits(&self.origin) {
+            return Err(denied_by_acl());
         }
         let follow = match self.read {
             RoomRead::State(_) => state_answer::state(self.ticket, event_id, position),

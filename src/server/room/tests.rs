@@ -368,6 +368,31 @@ fn history_is_served_to_those_who_may_see_it() {
 }
 
 #[test]
+fn section_10_a_denied_server_hears_of_the_list_only_where_it_could_read() {
+    let mut room = created(true);
+    join(&mut room, ANN);
+    receive(&mut room, &[&message("one", 9)]);
+    let last = timeline(&mut room)[7].1;
+    let hugo = "@hugo:hub.example";
+    local(&mut room, hugo, "m.room.server_acl", Some(""), r#"{"allow":["*"],"deny":["part.*","third.*"]}"#);
+    let opened = r#"{"history_visibility":"world_readable"}"#;
+    local(&mut room, hugo, "m.room.history_visibility", Some(""), opened);
+    local(&mut room, hugo, "m.room.message", None, r#"{"body":"for all"}"#);
+    let open = timeline(&mut room)[10].1;
+    let mut read = |origin: &str, id| {
+        let call = RoomCall::Read { origin: server(origin), read: RoomRead::Event(id) };
+        match room.ask(Call::Room(call)) {
+            Answer::Response(response) => response.status,
+            Answer::Refused(failure) => failure.status,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!([read(PART, last), read(PART, open)], [403, 403], "in the room");
+    assert_eq!([read("third.example", last), read("third.example", open)], [404, 403], "outside");
+    assert_eq!([read("fourth.example", last), read("fourth.example", open)], [404, 200], "not denied");
+}
+
+#[test]
 fn what_is_durable_survives_and_no_row_is_left_behind() {
     let mut room = created(true);
     join(&mut room, ANN);
