@@ -62,6 +62,11 @@ impl Server {
         self.stores.get(address)
     }
 
+    /// How many machines are open.
+    pub fn open_machines(&self) -> usize {
+        self.host.open_machines()
+    }
+
     /// The rows of all machines.
     pub const fn stores(&self) -> &BTreeMap<Address, MemoryStore> {
         &self.stores
