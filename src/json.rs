@@ -132,6 +132,11 @@ impl Document {
         self.text.as_bytes()
     }
 
+    /// The memory that it takes, in bytes: its text, and a node for each value and key.
+    pub(crate) fn footprint(&self) -> usize {
+        self.text.len().saturating_add(self.nodes.len().saturating_mul(size_of::<Node>()))
+    }
+
     /// The canonical text.
     #[must_use]
     pub fn text(&self) -> &str {

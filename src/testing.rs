@@ -13,4 +13,4 @@ pub use driver::Driver;
 pub use forge::Forgery;
 pub use host::Server;
 pub use net::{Fate, Net, Packet, Way};
-pub use servers::{content, identity, keys_of, lpdu, server, signing_key, user};
+pub use servers::{content, identity, keys_of, lpdu, server, signed_request, signing_key, user};

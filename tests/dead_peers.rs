@@ -6,7 +6,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use core::time::Duration;
 
-use hublet::testing::{Fate, Net, server};
+use hublet::testing::{Fate, Net, server, signed_request};
 
 const HUB: &str = "hub.example";
 const DEAD: &str = "a.example";
@@ -34,4 +34,21 @@ fn one_dead_peer_does_not_stall_the_others() {
     let (hub, healed) = (net.ids(HUB, &room, 0), net.ids(DEAD, &room, 0));
     assert_eq!(healed.len(), behind + 120);
     assert!(hub.ends_with(&healed), "and then it gets all that it missed, in order");
+}
+
+#[test]
+fn strangers_do_not_keep_machines_open() {
+    let mut net = Net::new(&[&server(HUB)]);
+    let room = net.create(HAL, "!r:hub.example", true, "{}");
+    let target = "/_matrix/federation/v1/query/profile?user_id=@hal:hub.example";
+    for number in 0..3_000 {
+        // Nobody has that name, so there is nobody to ask whether it signed.
+        let request = signed_request(&format!("n{number}.example"), HUB, "GET", target, b"");
+        assert!(net.request(&server(HUB), request).is_some());
+        net.pass(Duration::from_secs(1));
+    }
+    let open = net.server(&server(HUB)).unwrap().open_machines();
+    assert!(open <= 1_100, "{open}");
+    net.say(HAL, &room, "the room is as it was");
+    assert_eq!(net.ids(HUB, &room, 0).len(), 6);
 }

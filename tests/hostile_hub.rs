@@ -206,6 +206,45 @@ fn what_follows_a_dropped_event_follows_a_hole() {
 }
 
 #[test]
+fn a_gap_that_branches_without_end_is_given_up() {
+    let mut duo = Duo::joined();
+    let prev = head(&mut duo);
+    let auth = [state(&mut duo, "m.room.create", ""), state(&mut duo, "m.room.power_levels", "")];
+    let after = |duo: &Duo, number: u32, prev: &[EventId]| {
+        forge(duo, HAL, "m.room.message", None, &format!(r#"{{"body":"{number}"}}"#), &auth, prev)
+    };
+    // Each event follows 20 others: those of the first row what nobody has.
+    let unknown = |row: u32, place: u32| {
+        let mut hash = [9; 32];
+        hash[..4].copy_from_slice(&(row * 20 + place).to_be_bytes());
+        EventId::from_hash(hash)
+    };
+    let names = |number| (0..20).map(|place| unknown(number, place)).collect::<Vec<_>>();
+    let mut row: Vec<_> = (0..60).map(|number| after(&duo, number, &names(number))).collect();
+    let mut served = row.clone();
+    while row.len() > 1 {
+        let ids: Vec<_> = row.iter().map(|(id, _)| *id).collect();
+        row = ids.chunks(20).zip(1_000..).map(|(ids, number)| after(&duo, number, ids)).collect();
+        served.extend(row.clone());
+    }
+    let (_, last) = message(&mut duo, HAL, "{}", &[row[0].0, prev]);
+    let ticket = duo.begin(vec![last]);
+    let mut asked = 0;
+    while duo.waiting() > 0 {
+        asked += 1;
+        assert!(asked < 200, "asked on and on");
+        let target = duo.part.asked.iter().find_map(|(_, _, call)| match call {
+            Call::Peer(hublet::server::PeerCall::Fetch { target, .. }) => Some(target.clone()),
+            _ => None,
+        });
+        let is_asked = |id: &EventId| target.as_ref().unwrap().contains(id.to_string().trim_start_matches('$'));
+        let event = served.iter().find(|(id, _)| is_asked(id)).map_or("", |(_, event)| event.text());
+        duo.answer_with(ok(&format!(r#"{{"pdus":[{event}]}}"#)));
+    }
+    assert_eq!(duo.outcomes(ticket).len(), 1);
+}
+
+#[test]
 fn spec_4_3_a_wrong_hash_leaves_the_redacted_copy() {
     let mut duo = Duo::joined();
     let prev = head(&mut duo);

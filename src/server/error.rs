@@ -4,6 +4,7 @@ use alloc::{string::String, vec::Vec};
 
 use super::message::{ErrorCode, Failure, Response};
 use crate::{
+    event::{SchemaError, SchemaRule},
     id::{EventId, ServerName},
     json::{KeyOrder, Limits, ObjectWriter, Value, parse, write_object},
 };
@@ -51,6 +52,15 @@ impl Failure {
     /// A refusal with the status that goes with its code.
     pub fn of(code: ErrorCode, error: impl Into<String>) -> Self {
         Self::new(code.status(), code, error)
+    }
+
+    /// An event that is none: 413 for one that is too large, else 400 `M_BAD_JSON`.
+    pub(crate) fn of_schema(error: SchemaError) -> Self {
+        let code = match error.rule {
+            SchemaRule::TooLarge => ErrorCode::TooLarge,
+            _ => ErrorCode::BadJson,
+        };
+        Self::of(code, alloc::format!("{error}"))
     }
 
     /// The refusal as the answer to a whole request.

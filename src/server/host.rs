@@ -18,6 +18,9 @@ use super::{
 use crate::id::Timestamp;
 use crate::ordered::Map;
 
+/// With more machines open than this, those that have nothing under way are dropped: anybody may speak to us in any name.
+const MANY: usize = 1_024;
+
 /// Opens the machine of an address; its tickets count up from the one given.
 type Opener = Box<dyn Fn(&Address, Ticket) -> Box<dyn Machine>>;
 
@@ -61,6 +64,8 @@ pub struct Host {
     gathers: Map<(Address, Ticket), Gather>,
     next_ticket: u64,
     lives: u64,
+    /// With more machines than this it is time to drop some.
+    rest_at: usize,
     outputs: VecDeque<HostOutput>,
 }
 
@@ -101,6 +106,7 @@ impl Host {
             gathers: Map::new(),
             next_ticket: 0,
             lives: 0,
+            rest_at: MANY,
             outputs: VecDeque::new(),
         }
     }
@@ -136,6 +142,10 @@ impl Host {
             for output in outputs {
                 self.carry(&address, output, &mut inbox);
             }
+        }
+        if self.machines.len() > self.rest_at {
+            self.rest();
+            self.rest_at = MANY.max(self.machines.len().saturating_mul(2));
         }
         self.announce();
     }

@@ -62,6 +62,21 @@ impl Server {
         self.stores.get(address)
     }
 
+    /// How many machines are open.
+    pub fn open_machines(&self) -> usize {
+        self.host.open_machines()
+    }
+
+    /// The rows of all machines.
+    pub const fn stores(&self) -> &BTreeMap<Address, MemoryStore> {
+        &self.stores
+    }
+
+    /// The server of that name over stores that were left behind; each machine is opened when it is first spoken to.
+    pub fn over(name: &ServerName, stores: BTreeMap<Address, MemoryStore>) -> Self {
+        Self { stores, ..Self::new(name, false) }
+    }
+
     /// Drops every machine; what they do not have in their stores is gone. Those that have rows are woken, as a host does when it starts.
     pub(super) fn restart(&mut self, moment: Moment) {
         self.host = Host::new(self.identity.clone(), None);
@@ -101,7 +116,7 @@ impl Server {
             while let Some(output) = self.host.poll() {
                 match output {
                     HostOutput::Respond(ticket, answer) => {
-                        self.answers.insert(ticket, answer);
+                        assert!(self.answers.insert(ticket, answer).is_none(), "answered twice");
                     }
                     HostOutput::Wake(at) => self.wake = Some(at),
                     HostOutput::Do(address, output) => done.extend(self.carry_out(address, output)),

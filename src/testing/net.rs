@@ -118,6 +118,15 @@ impl Net {
         self.servers.get_mut(name)?.answers.remove(&ticket)
     }
 
+    /// A request from outside the net reaches a server, and everything runs that follows. The answer, unless it is still out.
+    pub fn request(&mut self, to: &ServerName, request: Request) -> Option<Answer> {
+        let moment = self.moment();
+        let ticket = self.servers.get_mut(to)?.serve(moment, request);
+        self.collect(to);
+        self.run();
+        self.answer(to, ticket)
+    }
+
     /// Delivers what may be delivered, in the order of sending, until nothing more moves.
     pub fn run(&mut self) {
         while self.step() {}

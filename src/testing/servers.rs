@@ -7,7 +7,7 @@ use crate::{
     event::{EventParts, LINEARIZED_02, LpduDraft, SignedLpdu},
     id::{KeyId, RoomId, ServerName, Timestamp, UserId},
     json::{Document, KeyOrder, Limits, parse},
-    server::{Identity, KnownKey, ServerKeys, Signer, Validity},
+    server::{Identity, KnownKey, Request, ServerKeys, Signer, Validity, x_matrix},
 };
 
 /// A server's name.
@@ -44,6 +44,19 @@ pub fn keys_of(name: &str) -> ServerKeys {
     let validity = Validity::CurrentUntil(Timestamp::new(1 << 50));
     let key = KnownKey { id: KeyId::parse("ed25519:1").unwrap(), key: signing_key(name).public(), validity };
     ServerKeys { server: server(name), keys: vec![key] }
+}
+
+/// A request as `origin` signs it for `destination`, with the key that follows from its name. A body that is not JSON is sent as it is, and the signature
+/// is then over none.
+pub fn signed_request(origin: &str, destination: &str, method: &str, target: &str, body: &[u8]) -> Request {
+    let (origin, destination, key_id) = (server(origin), server(destination), KeyId::parse("ed25519:1").unwrap());
+    let method: http::Method = method.parse().unwrap();
+    let parsed = parse(body, KeyOrder::Utf16, Limits { bytes: usize::MAX, depth: 600 }).ok();
+    let content = parsed.as_ref().map(Document::bytes);
+    let input = x_matrix::signing_input(&method, target, &origin, &destination, content);
+    let signature = signing_key(origin.as_str()).sign(&input);
+    let headers = vec![(x_matrix::HEADER.into(), x_matrix::header(&origin, &destination, &key_id, &signature))];
+    Request { method, target: target.into(), headers, body: body.into() }
 }
 
 /// An LPDU of `sender`, signed by its server, for `hub`.

@@ -4,6 +4,10 @@
 //! `#[cfg(target_arch = "wasm32")] use wasm_bindgen_test::wasm_bindgen_test as test;`
 #![cfg(all(test, target_arch = "wasm32"))]
 
+#[path = "../bad_events_change_nothing.rs"]
+mod bad_events_change_nothing;
+#[path = "../bad_requests_change_nothing.rs"]
+mod bad_requests_change_nothing;
 #[path = "../base64_forms.rs"]
 mod base64_forms;
 #[path = "../canonical_json_follows_published_vectors.rs"]

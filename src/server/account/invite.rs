@@ -109,8 +109,8 @@ impl AccountMachine {
             UnverifiedLpdu::parse(document, rules).map(Climbing::Lpdu)
         };
         let climbing = climbing.map_err(|error| {
-            let failure = Failure::of(ErrorCode::BadJson, format!("event: {error}"));
-            Box::new(Refused { id: None, failure })
+            let failure = Failure::of_schema(error);
+            Box::new(Refused { id: None, failure: Failure { error: format!("event: {}", failure.error), ..failure } })
         })?;
         let (event, id) = (climbing.event(), climbing.event_id());
         let refused = |code, error: &str| Box::new(Refused { id, failure: Failure::of(code, error) });

@@ -2,7 +2,7 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use super::field::{bad, object, objects, of_kind, parsed, parsed_key, root, text};
+use super::field::{bad, object, objects, of_kind, parsed, parsed_key, root};
 use crate::{
     id::{DeviceId, EventId, KeyId, RoomId, RoomVersionId, ServerName, Timestamp, UserId},
     json::{Kind, Value},
@@ -15,7 +15,7 @@ pub const MAX_PDUS: usize = 50;
 /// The most EDUs of a transaction.
 pub const MAX_EDUS: usize = 100;
 
-/// The most entries of a request that names several servers, users or devices.
+/// The most entries of a request that names several servers or users, and the most devices of one user.
 pub const MAX_NAMES: usize = 1_000;
 
 /// PUT `send`: objects, whatever is in them. A PDU that is no event spoils only itself, so it is judged later.
@@ -161,8 +161,11 @@ impl KeyClaim {
         for (name, wanted) in entries(root(body)?, "one_time_keys")? {
             let path = format!("one_time_keys.{name}");
             let mut devices = Vec::new();
-            for device in object_at(wanted, &path)?.members() {
-                let algorithm = parsed(wanted, &path, &device.key(), "the name of an algorithm", text)?;
+            for device in few(object_at(wanted, &path)?, &path)?.members() {
+                let algorithm = device.value().as_str();
+                let algorithm = algorithm
+                    .ok_or_else(|| bad(&format!("{path}.{}", device.key()), "the name of an algorithm"))?
+                    .into_owned();
                 devices.extend(DeviceId::parse(&device.key()).ok().map(|device| (device, algorithm)));
             }
             users.extend(UserId::parse(&name).ok().map(|user| (user, devices)));
@@ -180,7 +183,7 @@ impl DeviceQuery {
         let mut users = Vec::new();
         for (name, wanted) in entries(root(body)?, "device_keys")? {
             let path = format!("device_keys.{name}");
-            let list = of_kind(Some(wanted), Kind::Array).ok_or_else(|| bad(&path, "an array"))?;
+            let list = few(of_kind(Some(wanted), Kind::Array).ok_or_else(|| bad(&path, "an array"))?, &path)?;
             let texts: Option<Vec<_>> = list.elements().map(Value::as_str).collect();
             let texts = texts.ok_or_else(|| bad(&path, "an array of device IDs"))?;
             let devices: Vec<_> = texts.iter().filter_map(|text| DeviceId::parse(text).ok()).collect();
@@ -201,11 +204,13 @@ pub fn failed_pdus(answer: Value<'_>) -> Vec<(EventId, Value<'_>)> {
 
 /// The entries of an object member, at most [`MAX_NAMES`].
 fn entries<'a>(body: Value<'a>, key: &str) -> Result<Vec<(String, Value<'a>)>, Failure> {
-    let object = object(body, key)?;
-    if object.len() > MAX_NAMES {
-        return Err(bad(key, &format!("at most {MAX_NAMES} long")));
-    }
+    let object = few(object(body, key)?, key)?;
     Ok(object.members().map(|member| (member.key().into_owned(), member.value())).collect())
+}
+
+/// A list or an object of no more entries than a request may name.
+fn few<'a>(value: Value<'a>, path: &str) -> Result<Value<'a>, Failure> {
+    if value.len() > MAX_NAMES { Err(bad(path, &format!("at most {MAX_NAMES} long"))) } else { Ok(value) }
 }
 
 fn object_at<'a>(value: Value<'a>, path: &str) -> Result<Value<'a>, Failure> {

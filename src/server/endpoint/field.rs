@@ -1,6 +1,6 @@
 //! Reading fields of a body, each refusal naming the field (spec, section 6).
 
-use alloc::{borrow::Cow, format, string::String};
+use alloc::{borrow::Cow, format};
 
 use crate::{
     json::{Kind, Value},
@@ -58,11 +58,6 @@ pub(super) fn parsed_key<T, E>(
     read: impl FnOnce(&str) -> Result<T, E>,
 ) -> Result<T, Failure> {
     read(key).map_err(|_| bad(&format!("{path}.{key}"), expected))
-}
-
-/// A string, taken as it is.
-pub(super) fn text(text: &str) -> Result<String, core::convert::Infallible> {
-    Ok(text.into())
 }
 
 pub(super) fn of_kind(value: Option<Value<'_>>, kind: Kind) -> Option<Value<'_>> {

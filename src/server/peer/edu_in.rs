@@ -2,7 +2,7 @@
 
 use alloc::{borrow::Cow, vec::Vec};
 
-use super::{PeerMachine, Pending};
+use super::{PeerMachine, Pending, edus::MAX_EDU};
 use crate::{
     id::{DeviceId, RoomId, UserId},
     json::{Document, KeyOrder, Kind, Limits, Value, parse, write_object},
@@ -31,6 +31,10 @@ impl PeerMachine {
     }
 
     fn device_message(&self, edu: Value<'_>) -> Option<(UserId, Message)> {
+        // It may be kept once for each device of the user.
+        if edu.bytes().len() > MAX_EDU {
+            return None;
+        }
         let sender = self.sender_of(edu, "m.direct_to_device")?;
         let content = edu.member("content")?;
         let target = UserId::parse(&text(content, "target")?).ok().filter(|user| self.is_ours(user))?;

@@ -21,8 +21,8 @@ const MOST_LASTING: u64 = 10_000;
 /// Fleeting EDUs beyond this push out the oldest.
 const MOST_FLEETING: usize = 100;
 
-/// The largest EDU that is taken, in bytes.
-const MAX_EDU: usize = 65_536;
+/// The largest EDU that is sent, and the largest message to devices that is taken, in bytes.
+pub(super) const MAX_EDU: usize = 65_536;
 
 /// The query of the first rows.
 pub(super) fn first() -> Query {

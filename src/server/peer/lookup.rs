@@ -182,10 +182,10 @@ impl PeerMachine {
         self.want(moment, Want::Sender(served));
     }
 
-    /// The size of the bodies that wait for their sender's keys, in bytes.
+    /// The memory of the bodies that wait for their sender's keys, in bytes.
     pub(super) fn bytes_waiting(&self) -> usize {
         let size = |waiter: &Waiter| match &waiter.want {
-            Want::Sender(served) => served.body.as_ref().map_or(0, |body| body.bytes().len()),
+            Want::Sender(served) => served.body.as_ref().map_or(0, Document::footprint),
             Want::Keys(..) | Want::Document(..) => 0,
         };
         self.lookup.waiters.iter().map(size).sum()

@@ -16,6 +16,9 @@ use crate::{
 /// The largest body that is read, in bytes.
 const MAX_BODY: usize = 4 * 1024 * 1024;
 
+/// More values and keys than this are not read: each takes memory beside its text, before it is known who sent them. 413 lets a server send less at once.
+const MAX_VALUES: usize = 1 << 20;
+
 /// The deepest body that is read: a PDU may be 512 deep, and lies within an object and an array.
 const MAX_DEPTH: u16 = 520;
 
@@ -110,10 +113,18 @@ fn read_body(request: &Request, endpoint: &Endpoint) -> Result<Option<Document>,
     if request.body.len() > MAX_BODY {
         return Err(Failure::of(ErrorCode::TooLarge, format!("the body must be at most {MAX_BODY} bytes")));
     }
+    if request.body.len() > MAX_VALUES && values(&request.body) > MAX_VALUES {
+        return Err(Failure::of(ErrorCode::TooLarge, format!("the body must hold at most {MAX_VALUES} values")));
+    }
     if request.body.is_empty() && !endpoint.has_body() {
         return Ok(None);
     }
     let limits = Limits { bytes: MAX_BODY, depth: MAX_DEPTH };
     let parsed = parse(&request.body, KeyOrder::Utf16, limits);
     parsed.map(Some).map_err(|error| Failure::of(ErrorCode::NotJson, format!("the body is not JSON: {error}")))
+}
+
+/// No fewer than the values and keys of a text: each but the first stands behind one of these.
+fn values(text: &[u8]) -> usize {
+    text.iter().filter(|byte| matches!(byte, b',' | b':' | b'[' | b'{')).count().saturating_add(1)
 }

@@ -61,5 +61,5 @@ pub(super) fn object(fill: impl FnOnce(&mut ObjectWriter<'_>)) -> Result<Documen
 
 /// A schema error in what a local user wishes to send.
 pub(super) fn malformed(error: &crate::event::SchemaError) -> Failure {
-    Failure::new(400, ErrorCode::BadJson, alloc::format!("{error}"))
+    Failure::of_schema(*error)
 }

@@ -132,8 +132,7 @@ impl Context {
         let lpdu = match UnverifiedLpdu::parse_known(event, rules, known) {
             Ok(lpdu) => lpdu,
             Err((error, event)) => {
-                let failure = Failure::new(400, ErrorCode::BadJson, alloc::format!("{error}"));
-                return refused(received_id(&event, rules), failure);
+                return refused(received_id(&event, rules), Failure::of_schema(error));
             }
         };
         if lpdu.event().sender_server() != origin {

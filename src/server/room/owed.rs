@@ -1,14 +1,14 @@
 //! What each server is owed of the log: a position, not a queue (spec, section 4).
 //!
 //! A server with a joined user is owed the log behind the position that it has. One that has just lost its last user, or was kicked or banned, is owed
-//! up to that event and no further. A long absence costs nothing but the distance.
+//! up to that event and no further. A long absence costs nothing but the distance. What tells a server outside of one of its users later is owed alone:
+//! nothing that happened in between is its to know.
 
-use alloc::vec::Vec;
+use alloc::{collections::VecDeque, vec::Vec};
 
 use crate::{
     id::ServerName,
     ordered::{Map, Set},
-    room::log::position_key,
     store::{DecodeError, Reader, Row, Table, WriteBatch, Writer},
 };
 
@@ -20,13 +20,18 @@ pub(super) const AT_ONCE: u32 = 50;
 /// A peer further behind than this gets the newest events and fetches the rest.
 const TOO_FAR: i64 = 500;
 
+/// Of more single events the oldest are forgotten.
+const MOST_SINGLE: usize = 20;
+
 /// One server's share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Share {
     /// The last position that it has, or need not have.
     sent: i64,
     /// The last position that it may have; open while it has a joined user.
     until: Option<i64>,
+    /// Positions behind `until` that it may have too, each alone.
+    single: VecDeque<i64>,
     /// Whether its peer machine knows that there is something to pull.
     nudged: bool,
 }
@@ -51,32 +56,45 @@ impl Owed {
                 return Err(DecodeError("share of an unknown form"));
             }
             let (sent, is_open, until) = (reader.position()?, reader.u8()? == 1, reader.position()?);
-            shares.insert(name, Share { sent, until: (!is_open).then_some(until), nudged: false });
+            let mut single = VecDeque::new();
+            while !reader.rest().is_empty() {
+                single.push_back(reader.position()?);
+            }
+            shares.insert(name, Share { sent, until: (!is_open).then_some(until), single, nudged: false });
         }
         Ok(Self { shares, moved: Set::new() })
     }
 
     /// From now on a server is owed what follows `position`.
     pub(super) fn begin(&mut self, server: &ServerName, position: i64, batch: &mut WriteBatch) {
-        let share = self.shares.entry(server.clone()).or_insert(Share { sent: position, until: None, nudged: false });
+        let share = self.shares.entry(server.clone()).or_insert_with(|| Share::behind(position));
         share.sent = share.sent.max(position);
         share.until = None;
-        put(server, *share, batch);
+        share.single.clear();
+        put(server, share, batch);
     }
 
-    /// A server is owed up to and with `position`, and nothing later.
+    /// A server is owed up to and with `position`, and nothing later. If it was outside before, it is owed that event alone.
     pub(super) fn end(&mut self, server: &ServerName, position: i64, batch: &mut WriteBatch) {
-        let before = position.saturating_sub(1);
-        let share = self.shares.entry(server.clone()).or_insert(Share { sent: before, until: None, nudged: false });
-        share.until = Some(position);
-        put(server, *share, batch);
+        let share = self.shares.entry(server.clone()).or_insert_with(|| Share::behind(position.saturating_sub(1)));
+        match share.until {
+            Some(until) if until < position => {
+                share.single.push_back(position);
+                if share.single.len() > MOST_SINGLE {
+                    share.single.pop_front();
+                }
+            }
+            _ => share.until = Some(position),
+        }
+        put(server, share, batch);
     }
 
     /// A server has all up to and with `position`. Its share ends when there is nothing more to come.
     pub(super) fn delivered(&mut self, server: &ServerName, position: i64) {
         let Some(share) = self.shares.get_mut(server) else { return };
         share.sent = share.sent.max(position);
-        if share.until.is_some_and(|until| share.sent >= until) {
+        share.single.retain(|single| *single > position);
+        if share.single.is_empty() && share.until.is_some_and(|until| share.sent >= until) {
             self.shares.remove(server);
         }
         self.moved.insert(server.clone());
@@ -86,7 +104,7 @@ impl Owed {
     pub(super) fn flush(&mut self, batch: &mut WriteBatch) {
         while let Some(server) = self.moved.pop_first() {
             match self.shares.get(&server) {
-                Some(share) => put(&server, *share, batch),
+                Some(share) => put(&server, share, batch),
                 None => batch.delete(Table::Owed, server.as_str()),
             }
         }
@@ -94,7 +112,7 @@ impl Owed {
 
     /// The servers that have something to pull and have not been told, now told. `head` is the log's last position.
     pub(super) fn take_nudges(&mut self, head: i64) -> Vec<ServerName> {
-        let waiting = self.shares.iter_mut().filter(|(_, share)| !share.nudged && share.sent < share.last(head));
+        let waiting = self.shares.iter_mut().filter(|(_, share)| !share.nudged && share.has_more(head));
         waiting
             .map(|(server, share)| {
                 share.nudged = true;
@@ -107,19 +125,19 @@ impl Owed {
     pub(super) fn end_all(&mut self, position: i64, batch: &mut WriteBatch) {
         for (server, share) in &mut self.shares {
             share.until = Some(share.until.map_or(position, |until| until.min(position)));
-            put(server, *share, batch);
+            put(server, share, batch);
         }
     }
 
     /// The positions to send next, first and last, if there are any; asking again is then up to the peer machine.
     pub(super) fn next(&mut self, server: &ServerName, head: i64) -> Option<Stretch> {
         let share = self.shares.get_mut(server)?;
+        share.nudged = share.has_more(head);
         let last = share.last(head);
         if share.sent >= last {
-            share.nudged = false;
-            return None;
+            let single = *share.single.front()?;
+            return Some(Stretch { first: single, last: single, more: share.single.len() > 1 });
         }
-        share.nudged = true;
         let at_once = i64::from(AT_ONCE);
         let first = if last.saturating_sub(share.sent) > TOO_FAR {
             last.saturating_sub(at_once).saturating_add(1)
@@ -127,7 +145,7 @@ impl Owed {
             share.sent.saturating_add(1)
         };
         let end = last.min(first.saturating_add(at_once).saturating_sub(1));
-        Some(Stretch { first, last: end, more: end < last })
+        Some(Stretch { first, last: end, more: end < last || !share.single.is_empty() })
     }
 }
 
@@ -141,15 +159,27 @@ pub(super) struct Stretch {
 }
 
 impl Share {
-    fn last(self, head: i64) -> i64 {
+    /// Of a server that is owed what follows `position`.
+    const fn behind(position: i64) -> Self {
+        Self { sent: position, until: None, single: VecDeque::new(), nudged: false }
+    }
+
+    fn has_more(&self, head: i64) -> bool {
+        self.sent < self.last(head) || !self.single.is_empty()
+    }
+
+    fn last(&self, head: i64) -> i64 {
         self.until.map_or(head, |until| until.min(head))
     }
 }
 
-fn put(server: &ServerName, share: Share, batch: &mut WriteBatch) {
+fn put(server: &ServerName, share: &Share, batch: &mut WriteBatch) {
     let mut row = Writer::new();
     row.u8(FORM).position(share.sent).u8(u8::from(share.until.is_none()));
-    row.raw(&position_key(share.until.unwrap_or_default()));
+    row.position(share.until.unwrap_or_default());
+    for single in &share.single {
+        row.position(*single);
+    }
     batch.put(Table::Owed, server.as_str(), row.into_bytes());
 }
 
@@ -201,6 +231,30 @@ mod tests {
         let reopened = Owed::open(&store.read(&Query::all(Table::Owed))).unwrap();
         assert_eq!(reopened.shares.len(), 1);
         assert_eq!(reopened.clone().next(&invited, 9), stretch(5, 5, false));
+    }
+
+    #[test]
+    fn what_happens_between_two_events_for_an_outsider_is_not_its_to_know() {
+        let (mut owed, mut batch) = (Owed::default(), WriteBatch::new());
+        let a = server("a.example");
+        owed.begin(&a, 3, &mut batch);
+        owed.end(&a, 5, &mut batch);
+        // It has taken nothing yet when one of its users knocks, and is banned.
+        owed.end(&a, 20, &mut batch);
+        owed.end(&a, 30, &mut batch);
+        let mut store = MemoryStore::new();
+        store.apply(batch);
+        let reopened = Owed::open(&store.read(&Query::all(Table::Owed))).unwrap();
+        for mut owed in [owed, reopened] {
+            assert_eq!(owed.take_nudges(40), core::slice::from_ref(&a));
+            assert_eq!(owed.next(&a, 40), stretch(4, 5, true));
+            owed.delivered(&a, 5);
+            assert_eq!(owed.next(&a, 40), stretch(20, 20, true));
+            owed.delivered(&a, 20);
+            assert_eq!(owed.next(&a, 40), stretch(30, 30, false));
+            owed.delivered(&a, 30);
+            assert!(owed.shares.is_empty());
+        }
     }
 
     #[test]

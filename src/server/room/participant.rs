@@ -125,7 +125,10 @@ fn refusal(context: &Context, origin: &ServerName) -> Option<Failure> {
 fn no_pdu(context: &Context, error: SchemaError, event: Document, rules: &'static RoomVersionRules) -> Failure {
     match UnverifiedLpdu::parse(event, rules) {
         Ok(_) => wrong_server(context),
-        Err(_) => Failure::new(400, ErrorCode::BadJson, alloc::format!("schema: {error}")),
+        Err(_) => {
+            let failure = Failure::of_schema(error);
+            Failure { error: alloc::format!("schema: {}", failure.error), ..failure }
+        }
     }
 }
 

@@ -233,6 +233,28 @@ fn a_kicked_server_gets_the_kick_and_no_more() {
 }
 
 #[test]
+fn a_server_that_takes_nothing_while_it_is_outside_learns_nothing_of_that_time() {
+    let mut room = created(true);
+    join(&mut room, ANN);
+    let leave = lpdu(&room_id(), ANN, HUB, "m.room.member", Some(ANN), r#"{"membership":"leave"}"#, 9);
+    receive(&mut room, &[&leave]);
+    local(&mut room, "@hugo:hub.example", "m.room.message", None, r#"{"body":"without you"}"#);
+    let ban = local(&mut room, "@hugo:hub.example", "m.room.member", Some(ANN), r#"{"membership":"ban"}"#);
+    let Answer::Accepted(ban) = ban else { panic!("{ban:?}") };
+    let (mut taken, mut position) = (Vec::new(), None);
+    loop {
+        let owed = pull(&mut room, PART, position);
+        if owed.events.is_empty() {
+            break;
+        }
+        position = Some(owed.position);
+        taken.extend(owed.events.into_iter().map(|(id, _)| id));
+    }
+    let log = timeline(&mut room);
+    assert_eq!(taken, [log[7].1, ban], "its leave, then the ban alone");
+}
+
+#[test]
 fn an_event_refused_by_the_rules_spoils_no_other() {
     let mut room = created(true);
     join(&mut room, ANN);

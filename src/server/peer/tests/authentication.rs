@@ -133,4 +133,15 @@ fn strangers_cannot_fill_the_memory_with_what_waits_for_keys() {
         peer.arrives(large());
     }
     assert_eq!(peer.verdict(large()), (429, Some(ErrorCode::LimitExceeded)));
+
+    // A small text may hold many values, and each takes its memory.
+    let mut peer = stranger();
+    let list = |values: usize| alloc::format!(r#"{{"pdus":[],"x":[0{}]}}"#, ",0".repeat(values));
+    let many = request("PUT", "/_matrix/federation/v2/send/t", &list(600_000));
+    for _ in 0..2 {
+        peer.arrives(many.clone());
+    }
+    let too_many = crate::server::Request { body: list(1_100_000).into(), ..many.clone() };
+    assert_eq!(peer.verdict(many), (429, Some(ErrorCode::LimitExceeded)));
+    assert_eq!(stranger().verdict(too_many), (413, Some(ErrorCode::TooLarge)));
 }

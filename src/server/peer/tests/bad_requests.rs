@@ -15,6 +15,12 @@ fn nested(depth: usize) -> String {
     format!("{}{}", "[".repeat(depth), "]".repeat(depth))
 }
 
+/// A request for more devices of one user than anybody has.
+fn devices(entry: impl Fn(u32) -> String, (member, open, close): (&str, &str, &str)) -> String {
+    let entries: alloc::vec::Vec<_> = (0..1_001).map(entry).collect();
+    format!(r#"{{"{member}":{{"@a:us.example":{open}{}{close}}}}}"#, entries.join(","))
+}
+
 #[test]
 fn malformed_requests_get_their_status_and_code() {
     let many = |count: usize| alloc::vec!["{}"; count].join(",");
@@ -95,6 +101,18 @@ fn malformed_requests_get_their_status_and_code() {
         ("claim of nothing", claim("{}"), 400, ErrorCode::BadJson),
         ("claim of no algorithm", claim(r#"{"one_time_keys":{"@a:us.example":{"D":1}}}"#), 400, ErrorCode::BadJson),
         ("claim of no devices", claim(r#"{"one_time_keys":{"@a:us.example":[]}}"#), 400, ErrorCode::BadJson),
+        (
+            "claim of 1,001 devices",
+            claim(&devices(|n| format!(r#""D{n}":"a""#), ("one_time_keys", "{", "}"))),
+            400,
+            ErrorCode::BadJson,
+        ),
+        (
+            "query of 1,001 devices",
+            query(&devices(|n| format!(r#""D{n}""#), ("device_keys", "[", "]"))),
+            400,
+            ErrorCode::BadJson,
+        ),
         ("query of no list", query(r#"{"device_keys":{"@a:us.example":{}}}"#), 400, ErrorCode::BadJson),
         ("query of no names", query(r#"{"device_keys":{"@a:us.example":[1]}}"#), 400, ErrorCode::BadJson),
         ("malformed room", get(&format!("state/r?event_id={event}")), 400, ErrorCode::InvalidParam),

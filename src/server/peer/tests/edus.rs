@@ -41,6 +41,8 @@ fn messages_reach_the_devices_of_our_users_before_the_answer() {
         to_device(r#""sender":1"#, "@bob:us.example", "DEV"),
         r#"{"type":"m.direct_to_device","sender":"@ann:them.example"}"#.into(),
         r#"{"type":"unknown"}"#.into(),
+        to_device(r#""sender":"@ann:them.example""#, "@bob:us.example", "*")
+            .replace(r#""m":1"#, &format!(r#""m":"{}""#, "x".repeat(65_536))),
     ];
     let edus: Vec<_> = edus.iter().map(String::as_str).collect();
     let ticket = peer.arrives(with_edus("t", &edus));

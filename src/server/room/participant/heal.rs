@@ -36,8 +36,12 @@ const AT_ONCE: usize = 100;
 /// The largest answer that is read, in bytes.
 const MAX_ANSWER: usize = 1 << 25;
 
-/// The most events that one gap may have. What is further back stays a hole.
+/// The most events that one gap may have, found or not, and their most bytes. What is further back stays a hole.
 const MAX_GAP: usize = 10_000;
+const MAX_BYTES: usize = 1 << 25;
+
+/// A hub that does not serve so many of the events that its own ones follow is not asked for more of them.
+const MAX_HOLES: usize = 100;
 
 /// A gap that is being filled.
 pub(super) struct Heal {
@@ -50,6 +54,8 @@ pub(super) struct Heal {
     wanted: VecDeque<EventId>,
     /// What fills the gap.
     found: BTreeMap<EventId, VerifiedPdu>,
+    /// The size of that, in bytes.
+    bytes: usize,
     /// What nobody serves.
     holes: Set<EventId>,
     stage: Stage,
@@ -86,6 +92,7 @@ impl Heal {
             source: 0,
             wanted: VecDeque::from([gap]),
             found: BTreeMap::new(),
+            bytes: 0,
             holes: Set::new(),
             stage: Stage::Asked,
         }
@@ -206,9 +213,11 @@ impl Heal {
                     self.wanted.push_back(*prev);
                 }
             }
+            self.bytes = self.bytes.saturating_add(pdu.event().bytes().len());
             self.found.insert(pdu.event_id(), pdu);
         }
-        if self.found.len() >= MAX_GAP {
+        let events = self.found.len().saturating_add(self.holes.len()).saturating_add(self.wanted.len());
+        if events >= MAX_GAP || self.bytes >= MAX_BYTES || self.holes.len() >= MAX_HOLES {
             self.holes.extend(self.wanted.drain(..));
         }
         match self.wanted.is_empty() {
