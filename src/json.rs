@@ -11,6 +11,7 @@ use core::{cmp::Ordering, fmt};
 mod emit;
 mod parse;
 mod scan;
+mod table;
 mod tape;
 mod value;
 mod write;

@@ -9,6 +9,7 @@ extern crate std;
 // Bytes: what every event and request is made of.
 pub mod id;
 pub mod json;
+mod ordered;
 
 // Keys: one small door to Ed25519.
 pub mod crypto;

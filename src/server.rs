@@ -30,6 +30,7 @@ pub mod paths;
 pub mod peer;
 pub mod room;
 pub mod route;
+mod wire;
 pub mod x_matrix;
 
 pub use contract::{Address, Input, Machine, Moment, Output, Query, Ticket};

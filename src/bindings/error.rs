@@ -4,6 +4,7 @@ use alloc::string::ToString;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
+use super::form::Argument;
 use crate::json::JsonError;
 
 /// Declares the codes once: as an enum for Rust, as a union of strings for TypeScript.
@@ -40,6 +41,7 @@ const ERROR_CODE: &str = UNION;
 codes! {
     JsonSyntax = "json_syntax": "A text is not JSON as RFC 7493 restricts it.",
     JsonLimit = "json_limit": "A text is too long or nests too deep.",
+    Argument = "argument": "An argument is not of the form that its function takes; the message names the field.",
 }
 
 #[wasm_bindgen(raw_module = "../error.js")]
@@ -49,6 +51,12 @@ extern "C" {
 
     #[wasm_bindgen(constructor)]
     fn new(code: &str, message: &str) -> HubletError;
+}
+
+impl From<Argument> for HubletError {
+    fn from(Argument(message): Argument) -> Self {
+        Self::new(Code::Argument.text(), &message)
+    }
 }
 
 impl From<JsonError> for HubletError {

@@ -1,6 +1,7 @@
 //! What goes into a machine and what comes out of it. The contract itself stands in the module above.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::message::{Answer, Call, KeyNeeds, Notification, Request, Response, SendError, ServerKeys};
 pub use crate::store::Query;
@@ -21,6 +22,34 @@ pub enum Address {
     Account(UserId),
     /// What answers requests that need no peer.
     Front,
+}
+
+impl Address {
+    /// The address that [`Address`] writes as this text; `None` for any other text.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text == "front" {
+            return Some(Self::Front);
+        }
+        let (class, name) = text.split_once(':')?;
+        match class {
+            "room" => RoomId::parse(name).ok().map(Self::Room),
+            "peer" => ServerName::parse(name).ok().map(Self::Peer),
+            "account" => UserId::parse(name).ok().map(Self::Account),
+            _ => None,
+        }
+    }
+}
+
+/// `room:!id:server`, `peer:server`, `account:@user:server` or `front`.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Room(room) => write!(f, "room:{room}"),
+            Self::Peer(server) => write!(f, "peer:{server}"),
+            Self::Account(user) => write!(f, "account:{user}"),
+            Self::Front => f.write_str("front"),
+        }
+    }
 }
 
 /// When an input arrives, and chance for what has to be spread or unguessable.
@@ -103,4 +132,21 @@ pub trait Machine {
 
     /// Whether nothing is under way: the machine may be dropped and reopened from its store.
     fn is_idle(&self) -> bool;
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::Address;
+
+    #[test]
+    fn addresses_are_read_as_they_are_written() {
+        for text in ["room:!r:hub.example:8448", "peer:localhost:8787", "account:@ann:part.example", "front"] {
+            assert_eq!(format!("{}", Address::parse(text).unwrap()), text);
+        }
+        for text in ["", "front:", "room:r", "peer:", "peer:no name", "account:ann", "other:x"] {
+            assert_eq!(Address::parse(text), None, "{text}");
+        }
+    }
 }

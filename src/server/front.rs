@@ -55,7 +55,7 @@ pub enum Direction {
 /// Where a request goes, by its method, target and headers.
 pub fn direct(
     routes: &Routes,
-    identity: &Identity,
+    us: &ServerName,
     method: &http::Method,
     target: &str,
     headers: &[(String, String)],
@@ -69,7 +69,7 @@ pub fn direct(
     }
     match claims(headers) {
         Ok(claims) => match claims.into_iter().next() {
-            Some(claim) if claim.origin != *identity.name() => Direction::Peer(claim.origin),
+            Some(claim) if claim.origin != *us => Direction::Peer(claim.origin),
             _ => Direction::Answer(unauthenticated("a server sends no requests to itself").to_response()),
         },
         Err(error) => Direction::Answer(Failure::from(error).to_response()),

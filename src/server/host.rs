@@ -161,7 +161,7 @@ impl Host {
     }
 
     fn serve(&mut self, ticket: Ticket, request: Box<Request>, inbox: &mut VecDeque<(Address, Input)>) {
-        let direction = direct(&self.routes, &self.identity, &request.method, &request.target, &request.headers);
+        let direction = direct(&self.routes, self.identity.name(), &request.method, &request.target, &request.headers);
         let caller = Caller::Outside(ticket);
         match direction {
             Direction::Peer(name) => self.ask(caller, Address::Peer(name), Call::Peer(PeerCall::Serve(request)), inbox),

@@ -47,7 +47,7 @@ fn requests_go_where_their_target_and_header_say() {
         other => panic!("{other:?}"),
     };
     let go = |method: &str, target: &str, headers: &[(String, String)]| {
-        direct(&routes, &identity, &method.parse().unwrap(), target, headers)
+        direct(&routes, identity.name(), &method.parse().unwrap(), target, headers)
     };
     let send = "/_matrix/federation/v2/send/1";
     assert_eq!(go("PUT", send, &[header("a.example")]), Direction::Peer(server("a.example")));

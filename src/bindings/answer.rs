@@ -1,0 +1,150 @@
+//! Answers to calls, as plain objects.
+
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use serde::Serialize;
+use serde_bytes::ByteBuf;
+
+use super::request::{ResponseForm, send_error_word};
+use crate::server::{Answer, Failure};
+
+/// An answer.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub(super) enum AnswerForm {
+    Done,
+    Response {
+        response: ResponseForm,
+    },
+    Unreachable {
+        error: &'static str,
+    },
+    Created {
+        room_id: String,
+    },
+    Accepted {
+        event_id: String,
+    },
+    Entries {
+        entries: Vec<Entry>,
+    },
+    Invites {
+        invites: Vec<Invite>,
+    },
+    Rooms {
+        rooms: Vec<Room>,
+    },
+    Messages {
+        messages: Vec<Message>,
+    },
+    Refused(Refusal),
+    Unavailable,
+    /// What machines say to each other: nothing for JavaScript to read.
+    Other,
+}
+
+/// An entry of a log; a link or a hole has no event.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Entry {
+    position: i64,
+    event_id: String,
+    event: Option<ByteBuf>,
+}
+
+/// An invite that the user has not answered.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Invite {
+    room_id: String,
+    hub: String,
+    sender: String,
+    version: String,
+}
+
+/// A room, and the user's membership of it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Room {
+    room_id: String,
+    membership: &'static str,
+}
+
+/// A message to a device.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Message {
+    number: u64,
+    message: String,
+}
+
+/// A refusal: what was wrong, where, what to do.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Refusal {
+    status: u16,
+    errcode: &'static str,
+    error: String,
+    hub_server: Option<String>,
+    head: Option<String>,
+    retry_after_ms: Option<u64>,
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self {
+            status: failure.status,
+            errcode: failure.code.text(),
+            error: failure.error,
+            hub_server: failure.hub_server.map(|server| server.to_string()),
+            head: failure.head.map(|head| head.to_string()),
+            retry_after_ms: failure.retry_after_ms,
+        }
+    }
+}
+
+impl From<Answer> for AnswerForm {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Done => Self::Done,
+            Answer::Response(response) => Self::Response { response: response.into() },
+            Answer::Unreachable(error) => Self::Unreachable { error: send_error_word(error) },
+            Answer::Created(room) => Self::Created { room_id: room.to_string() },
+            Answer::Accepted(event) => Self::Accepted { event_id: event.to_string() },
+            Answer::Entries(entries) => {
+                let entry = |(position, id, event): (i64, crate::id::EventId, Option<Vec<u8>>)| Entry {
+                    position,
+                    event_id: id.to_string(),
+                    event: event.map(ByteBuf::from),
+                };
+                Self::Entries { entries: entries.into_iter().map(entry).collect() }
+            }
+            Answer::Invites(invites) => {
+                let invite = |invite: crate::server::PendingInvite| Invite {
+                    room_id: invite.room_id.to_string(),
+                    hub: invite.hub.to_string(),
+                    sender: invite.sender.to_string(),
+                    version: invite.version.to_string(),
+                };
+                Self::Invites { invites: invites.into_iter().map(invite).collect() }
+            }
+            Answer::Rooms(rooms) => Self::Rooms {
+                rooms: rooms
+                    .into_iter()
+                    .map(|(room, membership)| Room { room_id: room.to_string(), membership: membership.as_str() })
+                    .collect(),
+            },
+            Answer::Messages(messages) => Self::Messages {
+                messages: messages
+                    .into_iter()
+                    .map(|(number, message)| Message { number, message: message.text().into() })
+                    .collect(),
+            },
+            Answer::Refused(failure) => Self::Refused(failure.into()),
+            Answer::Unavailable => Self::Unavailable,
+            Answer::Outcomes(_) | Answer::Owed(_) | Answer::Keys(_) | Answer::Object(_) => Self::Other,
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! What a local user, an operator or a shell asks of a machine, as a plain object.
+
+use alloc::{boxed::Box, string::String, vec::Vec};
+
+use serde::Deserialize;
+
+use super::{
+    form::{Argument, document, needed, parsed, parsed_list},
+    request::RequestForm,
+};
+use crate::{
+    event::LINEARIZED_02,
+    id::{DeviceId, RoomVersionId, ServerName, UserId},
+    room::membership::Membership,
+    server::{AccountCall, Call, OwnCall, PeerCall, RoomCall, endpoint::ProfileField},
+};
+
+/// A call: its type, and the fields of all types. One flat form reads smaller than a form a type, and can name the field that is missing.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct CallForm {
+    r#type: String,
+    creator: Option<String>,
+    public: bool,
+    name: Option<String>,
+    version: Option<String>,
+    content: Option<String>,
+    sender: Option<String>,
+    kind: Option<String>,
+    state_key: Option<String>,
+    user: Option<String>,
+    membership: Option<String>,
+    via: Vec<String>,
+    to: Option<String>,
+    from: Option<i64>,
+    limit: Option<u32>,
+    device: Option<String>,
+    after: Option<u64>,
+    field: Option<String>,
+    value: Option<String>,
+    method: Option<String>,
+    target: Option<String>,
+    body: Option<String>,
+    request: Option<RequestForm>,
+}
+
+impl CallForm {
+    /// The call.
+    pub(super) fn read(self) -> Result<Call, Argument> {
+        Ok(match self.r#type.as_str() {
+            "create" => Call::Room(self.create()?),
+            "send" => Call::Room(RoomCall::SendEvent {
+                sender: parsed(self.sender, "sender", UserId::parse)?,
+                kind: needed(self.kind, "kind")?,
+                state_key: self.state_key,
+                content: document(&needed(self.content, "content")?, "content")?,
+            }),
+            "member" => Call::Room(RoomCall::Member {
+                user: parsed(self.user, "user", UserId::parse)?,
+                membership: membership(&needed(self.membership, "membership")?)?,
+                via: parsed_list(&self.via, "via", ServerName::parse)?,
+            }),
+            "consent" => Call::Room(RoomCall::Consent { to: parsed(self.to, "to", ServerName::parse)? }),
+            "timeline" => {
+                Call::Room(RoomCall::Timeline { from: needed(self.from, "from")?, limit: needed(self.limit, "limit")? })
+            }
+            "invites" => own(OwnCall::Invites),
+            "rooms" => own(OwnCall::Rooms),
+            "messages" => own(OwnCall::Messages {
+                device: parsed(self.device, "device", DeviceId::parse)?,
+                after: needed(self.after, "after")?,
+                limit: needed(self.limit, "limit")?,
+            }),
+            "setProfile" => own(OwnCall::SetProfile(profile_field(&needed(self.field, "field")?)?, self.value)),
+            "serve" => Call::Peer(PeerCall::Serve(Box::new(needed(self.request, "request")?.read()?))),
+            "fetch" => Call::Peer(self.fetch()?),
+            "front" => Call::Front(Box::new(needed(self.request, "request")?.read()?)),
+            other => return Err(Argument::of("type", alloc::format!("no call is named `{other}`"))),
+        })
+    }
+
+    fn create(self) -> Result<RoomCall, Argument> {
+        Ok(RoomCall::Create {
+            creator: parsed(self.creator, "creator", UserId::parse)?,
+            public: self.public,
+            name: self.name,
+            version: parsed(self.version.or_else(|| Some(LINEARIZED_02.id.into())), "version", RoomVersionId::parse)?,
+            create_content: self.content.map(|text| document(&text, "content")).transpose()?,
+        })
+    }
+
+    fn fetch(self) -> Result<PeerCall, Argument> {
+        let method = needed(self.method, "method")?;
+        Ok(PeerCall::Fetch {
+            method: http::Method::from_bytes(method.as_bytes()).map_err(|error| Argument::of("method", error))?,
+            target: needed(self.target, "target")?,
+            body: self.body.map(|text| document(&text, "body")).transpose()?,
+        })
+    }
+}
+
+const fn own(call: OwnCall) -> Call {
+    Call::Account(AccountCall::Own(call))
+}
+
+fn membership(word: &str) -> Result<Membership, Argument> {
+    match Membership::parse(word) {
+        Some(known @ (Membership::Join | Membership::Knock | Membership::Leave)) => Ok(known),
+        _ => Err(Argument::of("membership", "must be `join`, `knock` or `leave`")),
+    }
+}
+
+fn profile_field(name: &str) -> Result<ProfileField, Argument> {
+    ProfileField::from_text(name).ok_or_else(|| Argument::of("field", "must be `displayname` or `avatar_url`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::{format, string::String};
+
+    use super::{Argument, CallForm};
+
+    fn form(kind: &str) -> CallForm {
+        CallForm { r#type: kind.into(), ..CallForm::default() }
+    }
+
+    fn text(text: &str) -> Option<String> {
+        Some(text.into())
+    }
+
+    #[test]
+    fn each_type_becomes_its_call() {
+        let create = CallForm { creator: text("@a:b.example"), public: true, content: text("{}"), ..form("create") };
+        let send = CallForm { sender: text("@a:b.example"), kind: text("m"), content: text("{}"), ..form("send") };
+        let member = CallForm {
+            user: text("@a:b.example"),
+            membership: text("join"),
+            via: [String::from("c.example")].into(),
+            ..form("member")
+        };
+        let fetch = CallForm { method: text("GET"), target: text("/x"), ..form("fetch") };
+        let messages = CallForm { device: text("D"), after: Some(1), limit: Some(2), ..form("messages") };
+        for (form, expected) in [
+            (create, "Room(Create { creator: UserId(@a:b.example), public: true"),
+            (send, "Room(SendEvent { sender: UserId(@a:b.example), kind: \"m\", state_key: None, content: {} })"),
+            (member, "Room(Member { user: UserId(@a:b.example), membership: Join, via: [ServerName(c.example)] })"),
+            (CallForm { to: text("c.example"), ..form("consent") }, "Room(Consent { to: ServerName(c.example) })"),
+            (CallForm { from: Some(-1), limit: Some(2), ..form("timeline") }, "Room(Timeline { from: -1, limit: 2 })"),
+            (form("invites"), "Account(Own(Invites))"),
+            (form("rooms"), "Account(Own(Rooms))"),
+            (messages, "Account(Own(Messages { device: DeviceId(D), after: 1, limit: 2 }))"),
+            (
+                CallForm { field: text("displayname"), ..form("setProfile") },
+                "Account(Own(SetProfile(DisplayName, None)))",
+            ),
+            (fetch, "Peer(Fetch { method: GET, target: \"/x\", body: None })"),
+        ] {
+            let call = format!("{:?}", form.read().unwrap());
+            assert!(call.starts_with(expected), "{call}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let user = || text("@a:b.example");
+        for (form, expected) in [
+            (form("dance"), "`type`: no call is named `dance`"),
+            (form("create"), "`creator`: is missing"),
+            (CallForm { to: text("no name"), ..form("consent") }, "`to`: "),
+            (CallForm { user: user(), membership: text("ban"), ..form("member") }, "`membership`: must be"),
+            (CallForm { sender: user(), kind: text("m"), content: text("{"), ..form("send") }, "`content`: bad syntax"),
+            (CallForm { method: text("G T"), target: text("/"), ..form("fetch") }, "`method`: "),
+            (form("serve"), "`request`: is missing"),
+            (CallForm { field: text("age"), ..form("setProfile") }, "`field`: must be"),
+        ] {
+            let Err(Argument(error)) = form.read() else { panic!("{expected}") };
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+/** A request as HTTP shapes it, on whatever link it came. `target` is the raw path and query. */
+export interface HttpRequest {
+  method: string;
+  target: string;
+  headers: [name: string, value: string][];
+  body: Uint8Array;
+}
+
+/** An answer as HTTP shapes it; the body is JSON. */
+export interface HttpResponse {
+  status: number;
+  body: Uint8Array;
+}
+
+/** Why a request got no answer. */
+export type SendError = "unreachable" | "timed_out" | "too_large";
+
+/** Which machine: `room:!id:server`, `peer:server`, `account:@user:server` or `front`. */
+export type Address = string;
+
+/** A server's name and keys. */
+export interface Identity {
+  /** The server's name, such as `hub.example` or `localhost:8787`. */
+  name: string;
+  /** The ID of the key that signs, such as `ed25519:1`. */
+  keyId: string;
+  /** The private key's seed, 32 bytes. */
+  seed: Uint8Array;
+  /** Keys that signed before; `key` is the public half in unpadded base64, `expiredAt` in milliseconds. */
+  oldKeys?: { keyId: string; key: string; expiredAt: number }[];
+  /** `host:port` for `.well-known`, where the server is not reached at its name. */
+  reachedAt?: string;
+}
+
+/** What a local user, an operator or a host asks of a machine. JSON values are texts. */
+export type Call =
+  /** To a room that is not there yet: make it. Answered `created`. */
+  | { type: "create"; creator: string; public: boolean; name?: string; version?: string; content?: string }
+  /** To a room: send an event. Answered `accepted`. */
+  | { type: "send"; sender: string; kind: string; stateKey?: string; content: string }
+  /** To a room: join, knock or leave; `via` are servers to ask when we are not in it. Answered `accepted`. */
+  | { type: "member"; user: string; membership: "join" | "knock" | "leave"; via?: string[] }
+  /** To a room: it may move to that server. Answered `done`. */
+  | { type: "consent"; to: string }
+  /** To a room: its log. Answered `entries`. */
+  | { type: "timeline"; from: number; limit: number }
+  /** To an account: invites to rooms that we are not in. Answered `invites`. */
+  | { type: "invites" }
+  /** To an account: the user's rooms. Answered `rooms`. */
+  | { type: "rooms" }
+  /** To an account: messages to a device; those up to `after` are forgotten. Answered `messages`. */
+  | { type: "messages"; device: string; after: number; limit: number }
+  /** To an account: set a field of the profile, or remove it. Answered `done`. */
+  | { type: "setProfile"; field: "displayname" | "avatar_url"; value?: string }
+  /** To a peer: a request that says it comes from there. Answered `response`. */
+  | { type: "serve"; request: HttpRequest }
+  /** To a peer: send it a request as us. Answered `response` or `unreachable`. */
+  | { type: "fetch"; method: string; target: string; body?: string }
+  /** To the front: a request that no peer serves. Answered `response`. */
+  | { type: "front"; request: HttpRequest };
+
+/** The answer to a call. Any call may be answered `refused` or `unavailable`. */
+export type Answer =
+  | { type: "done" }
+  | { type: "response"; response: HttpResponse }
+  | { type: "unreachable"; error: SendError }
+  | { type: "created"; roomId: string }
+  | { type: "accepted"; eventId: string }
+  /** A link or a hole has no event. */
+  | { type: "entries"; entries: { position: number; eventId: string; event?: Uint8Array }[] }
+  | { type: "invites"; invites: { roomId: string; hub: string; sender: string; version: string }[] }
+  | { type: "rooms"; rooms: { roomId: string; membership: "join" | "invite" | "knock" | "leave" | "ban" }[] }
+  | { type: "messages"; messages: { number: number; message: string }[] }
+  | {
+      type: "refused";
+      status: number;
+      errcode: string;
+      error: string;
+      hubServer?: string;
+      head?: string;
+      retryAfterMs?: number;
+    }
+  /** The machine that was asked is gone; ask again. */
+  | { type: "unavailable" }
+  /** What machines say to each other. */
+  | { type: "other" };
+
+/** What local users and operators are told. */
+export type Notification =
+  /** An event was appended. `intact`: its content hash fits, else it is the redacted copy. */
+  | {
+      type: "appended";
+      roomId: string;
+      position: number;
+      eventId: string;
+      lpduId?: string;
+      event: Uint8Array;
+      senderVerified: boolean;
+      intact: boolean;
+    }
+  /** The hub sent an event that the rules refuse; only its link is kept. */
+  | { type: "rejected"; roomId: string; eventId: string; error: string }
+  /** The hub gave two events one place; each is signed by it. */
+  | { type: "fork"; roomId: string; first: Uint8Array; second: Uint8Array }
+  /** After a hub transfer an event of ours goes to the new hub under another ID. */
+  | { type: "resent"; roomId: string; old: string; new: string }
+  /** A sender's key that was missing has come. */
+  | { type: "rechecked"; roomId: string; position: number; eventId: string; senderVerified: boolean }
+  /** The hub serves nothing for this ID. */
+  | { type: "hole"; roomId: string; eventId: string }
+  | { type: "invited"; user: string; roomId: string; sender: string }
+  | { type: "inviteEnded"; user: string; roomId: string; sender: string }
+  | { type: "toDevice"; user: string }
+  | { type: "devicesChanged"; user: string; changed: string[]; removed: string[] }
+  | { type: "keysClaimed"; user: string; device: string; algorithm: string; left: number }
+  /** The hub refused an event of a local user. */
+  | { type: "notSent"; roomId: string; lpduId: string; status: number; errcode: string; error: string };
+
+/** What comes of an output that a machine's host carried out; `ticket` is that output's. */
+type Outcome =
+  /** Of `read`: for each query how many rows (four bytes, highest first), then each row's key and value behind their lengths. */
+  | { type: "rows"; ticket: number; rows: Uint8Array }
+  /** Of `commit`, once it is durable. */
+  | { type: "committed"; ticket: number }
+  /** Of `send`. */
+  | { type: "sent"; ticket: number; response: HttpResponse }
+  | { type: "notSent"; ticket: number; error: SendError }
+  /** Of `sign`: 64 bytes a message. */
+  | { type: "signed"; ticket: number; signatures: Uint8Array[] };
+
+/** What a machine wants of the outside. */
+type Wish =
+  /** Apply as a whole, durably. Each write: 1 and table, key, value, or 0 and table, key; keys and values behind their length in four bytes. */
+  | { type: "commit"; ticket: number; batch: Uint8Array }
+  /** Read. Each query: table, 1 if reversed, 1 if it has an end, limit in four bytes, first key, end. */
+  | { type: "read"; ticket: number; queries: Uint8Array }
+  | { type: "send"; ticket: number; server: string; request: HttpRequest }
+  | { type: "sign"; ticket: number; messages: Uint8Array[] }
+  | { type: "notify"; notification: Notification };
+
+/** What one machine takes. */
+export type MachineInput =
+  | Outcome
+  /** Another machine asks, or its host by `encodeCall`. */
+  | { type: "ask"; ticket: number; call: Uint8Array }
+  /** To an output `ask`; `encodeUnavailable()` where none can be had. */
+  | { type: "answer"; ticket: number; answer: Uint8Array }
+  /** To an output `needKeys`: what each of the peers answered. */
+  | { type: "keys"; ticket: number; answers: Uint8Array[] }
+  /** The time of an output `wake` has come, or the host has just started. */
+  | { type: "woken" };
+
+/** What one machine wants done. */
+export type MachineOutput =
+  | Wish
+  | { type: "ask"; ticket: number; to: Address; call: Uint8Array }
+  /** Ask the peer machine of each server the call beside it, and hand the answers back together. */
+  | { type: "needKeys"; ticket: number; needs: { server: string; call: Uint8Array }[] }
+  | { type: "respond"; ticket: number; answer: Uint8Array }
+  | { type: "wake"; at: number }
+  /** The machine is no longer what its store holds: drop it, as after a failed commit. */
+  | { type: "broken" };
+
+/** What a whole server takes. */
+export type ServerInput =
+  | (Outcome & { machine: Address })
+  | { type: "ask"; ticket: number; to: Address; call: Call }
+  | { type: "request"; ticket: number; request: HttpRequest }
+  /** A commit of this machine failed: it is opened anew from its store. */
+  | { type: "commitFailed"; machine: Address }
+  /** At the start, for each machine that has rows. */
+  | { type: "resume"; machine: Address }
+  | { type: "woken" };
+
+/** What a whole server wants done. */
+export type ServerOutput =
+  | (Wish & { machine: Address })
+  | { type: "respond"; ticket: number; answer: Answer }
+  | { type: "wake"; at: number };
+
+/** Where a request goes. */
+export type Direction =
+  | { type: "peer"; server: string }
+  | { type: "front" }
+  | { type: "answer"; response: HttpResponse };

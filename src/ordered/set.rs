@@ -1,0 +1,135 @@
+//! A set in order: the keys of a map that has no values.
+
+use core::borrow::Borrow;
+
+use super::Map;
+
+/// A set in the order of its members.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Set<T> {
+    members: Map<T, ()>,
+}
+
+impl<T> Set<T> {
+    pub(crate) const fn new() -> Self {
+        Self { members: Map::new() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.members.clear();
+    }
+
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> + Clone {
+        self.members.keys()
+    }
+
+    pub(crate) fn first(&self) -> Option<&T> {
+        self.members.first_key_value().map(|(member, ())| member)
+    }
+
+    pub(crate) fn last(&self) -> Option<&T> {
+        self.members.last_key_value().map(|(member, ())| member)
+    }
+
+    pub(crate) fn pop_first(&mut self) -> Option<T> {
+        self.members.pop_first().map(|(member, ())| member)
+    }
+
+    pub(crate) fn retain(&mut self, mut keeps: impl FnMut(&T) -> bool) {
+        self.members.retain(|member, ()| keeps(member));
+    }
+}
+
+impl<T: Ord> Set<T> {
+    pub(crate) fn contains<Q: Ord + ?Sized>(&self, member: &Q) -> bool
+    where
+        T: Borrow<Q>,
+    {
+        self.members.contains_key(member)
+    }
+
+    /// Adds a member; whether it was not there.
+    pub(crate) fn insert(&mut self, member: T) -> bool {
+        self.members.insert(member, ()).is_none()
+    }
+
+    /// Takes a member out; whether it was there.
+    pub(crate) fn remove<Q: Ord + ?Sized>(&mut self, member: &Q) -> bool
+    where
+        T: Borrow<Q>,
+    {
+        self.members.remove(member).is_some()
+    }
+}
+
+impl<T> Default for Set<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Ord> Extend<T> for Set<T> {
+    fn extend<I: IntoIterator<Item = T>>(&mut self, members: I) {
+        for member in members {
+            self.insert(member);
+        }
+    }
+}
+
+impl<T: Ord> FromIterator<T> for Set<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(members: I) -> Self {
+        let mut set = Self::new();
+        set.extend(members);
+        set
+    }
+}
+
+impl<T: Ord, const N: usize> From<[T; N]> for Set<T> {
+    fn from(members: [T; N]) -> Self {
+        members.into_iter().collect()
+    }
+}
+
+impl<T> IntoIterator for Set<T> {
+    type Item = T;
+    type IntoIter = core::iter::Map<<Map<T, ()> as IntoIterator>::IntoIter, fn((T, ())) -> T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.members.into_iter().map(|(member, ())| member)
+    }
+}
+
+impl<'s, T> IntoIterator for &'s Set<T> {
+    type Item = &'s T;
+    type IntoIter = core::iter::Map<<&'s Map<T, ()> as IntoIterator>::IntoIter, fn((&'s T, &'s ())) -> &'s T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        (&self.members).into_iter().map(|(member, ())| member)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Set;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn members_stand_in_order_and_once() {
+        let mut set: Set<u8> = [3, 1, 2, 3].into();
+        assert_eq!((set.len(), set.first(), set.last()), (3, Some(&1), Some(&3)));
+        assert!(!set.insert(1) && set.insert(9) && set.contains(&9) && set.remove(&2) && !set.remove(&2));
+        assert_eq!((&set).into_iter().copied().collect::<Vec<_>>(), [1, 3, 9]);
+        set.retain(|member| *member != 3);
+        assert_eq!(set.pop_first(), Some(1));
+        assert_eq!(set.iter().chain(&Set::from([4])).count(), 2);
+        assert_eq!(set.into_iter().collect::<Vec<_>>(), [9]);
+    }
+}
