@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test bench tools prerequisites
+.PHONY: help start test bench tools prerequisites
 
 # On a build machine the lock file must already be right.
 LOCKED := $(if $(CI),--locked)
@@ -14,8 +14,19 @@ export CARGO_TERM_COLOR ?= auto
 step = @printf '\n==> %s\n' "$(1)"
 
 help:
+	@echo 'make start   a hub on http://127.0.0.1:8787; HUBLET_PORT, HUBLET_NAME and HUBLET_DATA say otherwise'
 	@echo 'make test    every test: native, WebAssembly in Node and in Chromium, the npm package, the worker'
 	@echo 'make bench   measurements, natively and as WebAssembly, one "bench NAME VALUE UNIT" a line'
+
+start: tools
+	$(call step,prerequisites)
+	$(XTASK) setup rust npm
+	$(call step,the module)
+	$(XTASK) build-wasm
+	$(call step,the worker)
+	npm --silent --prefix worker run build
+	$(call step,the hub)
+	@exec node worker/serve.js
 
 test: tools
 	$(call step,prerequisites)
@@ -32,6 +43,8 @@ test: tools
 	$(XTASK) build-wasm
 	npm --silent --prefix pkg test
 	$(call step,the worker in workerd)
+	@mkdir -p worker/dist
+	cargo run $(LOCKED) --quiet --example store_cases > worker/dist/store-cases.json
 	npm --silent --prefix worker test
 	$(call step,all tests passed)
 

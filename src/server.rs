@@ -14,7 +14,8 @@
 //! 7. [`Output::Wake`] asks for [`Input::Woken`] at or after a time; the latest one counts, an early or a missing one does no harm but delay.
 //! 8. A machine is opened with its first ticket and counts up from there. A host gives each opening a range of its own, so that an answer meant for an
 //!    earlier life of the same address is not taken for one of this life.
-//! 9. Any machine without open tickets may be dropped at any time: what it must not lose is in its store.
+//! 9. Any machine without open tickets may be dropped at any time: what it must not lose is in its store. A machine that was lost in the middle of
+//!    something is opened and given [`Input::Woken`], by a host that starts for each that has rows: then it goes on with what its rows owe.
 
 pub mod account;
 pub mod contract;

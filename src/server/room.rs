@@ -251,6 +251,10 @@ impl Machine for RoomMachine {
                 Writer::Committing(expected, then, follow) if expected == ticket => self.follow(moment, then, follow),
                 other => self.writer = other,
             },
+            // What is owed may be known to our rows alone: whoever was to be told may not have been.
+            Input::Woken if matches!(self.writer, Writer::Closed) => {
+                self.step(moment, open::work(), true, Resume::Start);
+            }
             Input::Woken => self.woken(moment),
             Input::Sent(..) => {}
         }

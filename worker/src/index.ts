@@ -1,16 +1,19 @@
-// The front of the hub: it decides which object a request belongs to and passes it on.
-export { Room } from "./room.js";
+// The hub at the edge: what comes in over HTTP.
+import type { Env } from "./env.js";
+import { federation } from "./front.js";
+import { respond, targetOf, unavailable } from "./http.js";
+import { operator } from "./operator.js";
 
-interface Env {
-  ROOM: DurableObjectNamespace;
-}
+export { Account, Peer, Room } from "./objects.js";
 
 export default {
-  async fetch(request: Request, env: Env): Promise<Response> {
-    const { pathname } = new URL(request.url);
-    if (pathname === "/_hublet/version") {
-      return env.ROOM.get(env.ROOM.idFromName("version")).fetch(request);
+  async fetch(request, env): Promise<Response> {
+    const isOperator = targetOf(request.url).startsWith("/_hublet/");
+    try {
+      return respond(await (isOperator ? operator(request, env) : federation(request, env)));
+    } catch (error) {
+      console.error(`${request.method} ${request.url}:`, error);
+      return respond(unavailable());
     }
-    return Response.json({ errcode: "M_UNRECOGNIZED", error: "no such endpoint" }, { status: 404 });
   },
 } satisfies ExportedHandler<Env>;

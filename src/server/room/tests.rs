@@ -379,3 +379,18 @@ fn what_is_durable_survives_and_no_row_is_left_behind() {
     assert!(receive(&mut reopened, &[&message("after", 9)])[0].failure.is_none());
     assert_chained(&mut reopened);
 }
+
+#[test]
+fn a_room_that_is_woken_from_its_rows_tells_those_it_owes() {
+    let mut room = created(true);
+    join(&mut room, ANN);
+    pull(&mut room, PART, None);
+    local(&mut room, "@hugo:hub.example", "m.room.message", None, r#"{"body":"hi"}"#);
+    // The peer's machine never heard of it: the process ended before.
+    let mut reopened = open(core::mem::take(&mut room.store));
+    reopened.wake_after(60_000);
+    assert_eq!(nudged(&mut reopened), [PART]);
+    assert_eq!(pull(&mut reopened, PART, None).events.len(), 1);
+    reopened.wake_after(60_000);
+    assert!(nudged(&mut reopened).is_empty(), "told once");
+}

@@ -1,0 +1,107 @@
+// A hub on this machine: the built worker in workerd, its key, its token and its rows in one folder.
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Miniflare } from "miniflare";
+
+const HOST = "127.0.0.1";
+const WORKER = fileURLToPath(new URL("dist/worker.js", import.meta.url));
+
+/** What an operator can put right. */
+export class StartError extends Error {}
+
+/**
+ * Starts a hub, and makes its key and token if the folder has none. It answers when this resolves.
+ * @param {{ port: number, data: string, name?: string }} options
+ * @returns {Promise<{ name: string, url: URL, token: string, stop(): Promise<void> }>}
+ */
+export async function startHub({ port, data, name = `localhost:${port}` }) {
+  if (!existsSync(WORKER)) throw new StartError(`${WORKER} is missing: \`make start\` builds it`);
+  await checkPort(port);
+  const { keyId, seed } = openKey(data, name);
+  const token = openToken(data);
+  const workerd = new Miniflare({
+    host: HOST,
+    port,
+    cf: false,
+    modules: true,
+    modulesRules: [
+      { type: "ESModule", include: ["**/*.js"] },
+      { type: "CompiledWasm", include: ["**/*.wasm"] },
+    ],
+    modulesRoot: dirname(WORKER),
+    scriptPath: WORKER,
+    compatibilityDate: "2026-01-01",
+    durableObjects: {
+      ROOM: { className: "Room", useSQLite: true },
+      PEER: { className: "Peer", useSQLite: true },
+      ACCOUNT: { className: "Account", useSQLite: true },
+    },
+    durableObjectsPersist: join(data, "storage"),
+    bindings: {
+      HUBLET_NAME: name,
+      HUBLET_KEY_ID: keyId,
+      HUBLET_SEED: seed,
+      HUBLET_TOKEN: token,
+      HUBLET_DEVELOPMENT: "1",
+    },
+  });
+  const url = await workerd.ready;
+  const answer = await fetch(new URL("/_matrix/key/v2/server", url));
+  if (answer.status !== 200) {
+    await workerd.dispose();
+    throw new StartError(`the hub does not serve its keys: is \`${name}\` a server name, and ${join(data, "key.json")} whole?`);
+  }
+  return { name, url, token, stop: () => workerd.dispose() };
+}
+
+/** The signing key of this folder. A folder belongs to one name: its rooms are made under that. */
+function openKey(data, name) {
+  const path = join(data, "key.json");
+  mkdirSync(data, { recursive: true, mode: 0o700 });
+  if (!existsSync(path)) {
+    const key = { name, key_id: "ed25519:1", seed: randomBytes(32).toString("base64") };
+    writeSecret(path, `${JSON.stringify(key, null, 2)}\n`);
+  }
+  const key = readKey(path);
+  if (key.name !== name) {
+    throw new StartError(`${data} belongs to ${key.name}, not to ${name}: choose another folder or another name`);
+  }
+  return { keyId: key.key_id, seed: key.seed };
+}
+
+function readKey(path) {
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    throw new StartError(`${path} cannot be read (${error.message}): put the key back from a copy`);
+  }
+}
+
+function openToken(data) {
+  const path = join(data, "token");
+  if (!existsSync(path)) writeSecret(path, `${randomBytes(24).toString("base64url")}\n`);
+  const token = readFileSync(path, "utf8").trim();
+  if (token === "") throw new StartError(`${path} is empty: remove it, and a new token is made`);
+  return token;
+}
+
+/** Only the owner may read it; what is there is never overwritten. */
+function writeSecret(path, text) {
+  writeFileSync(path, text, { mode: 0o600, flag: "wx" });
+}
+
+/** workerd's own words for a taken port are hard to find among others. */
+function checkPort(port) {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", (error) => reject(new StartError(`port ${port} cannot be used: ${reason(error)}`)));
+    probe.listen(port, HOST, () => probe.close(resolve));
+  });
+}
+
+function reason(error) {
+  return error.code === "EADDRINUSE" ? "another program has it; stop that, or choose another with --port" : error.message;
+}

@@ -1,0 +1,59 @@
+// Requests of other servers: passed on to the peer's object, or answered here when nobody need prove who asks.
+import { decodeAnswer, encodeCall, Router } from "hublet";
+import type { HttpResponse } from "hublet";
+import { readBytes } from "./body.js";
+import { type Env, identity } from "./env.js";
+import { MachineHost, type Rows } from "./host.js";
+import { headersOf, responseOf, targetOf, tooLarge } from "./http.js";
+import { machineAt } from "./objects.js";
+
+/** The largest body without authentication: a list of servers. */
+const MAX_OPEN_BODY = 65_536;
+
+const NO_ROWS: Rows = {
+  apply: () => {
+    throw new Error("the front keeps no rows");
+  },
+  read: () => {
+    throw new Error("the front has no rows");
+  },
+};
+
+let router: Router | undefined;
+
+/** Only method, target and headers are read here; the body goes to where it is used. */
+export async function federation(request: Request, env: Env): Promise<HttpResponse> {
+  router ??= new Router(env.HUBLET_NAME);
+  const direction = router.direct(request.method, targetOf(request.url), headersOf(request.headers));
+  switch (direction.type) {
+    case "answer":
+      return direction.response;
+    case "front":
+      return front(request, env);
+    case "peer": {
+      const address = `peer:${direction.server}`;
+      return await env.PEER.getByName(address).serve(address, request);
+    }
+  }
+}
+
+/** A front has no rows and nothing to remember, so each request has its own: the platform lets no request wait for another's. */
+async function front(request: Request, env: Env): Promise<HttpResponse> {
+  const body = await readBytes(request.body, MAX_OPEN_BODY);
+  if (body === undefined) return tooLarge(MAX_OPEN_BODY);
+  const machine = new MachineHost(identity(env), "front", NO_ROWS, {
+    ask: (to, call) => machineAt(env, to).ask(to, call),
+    send: () => Promise.resolve("unreachable"),
+    wake: () => {},
+    watch: () => {},
+    notify: () => {},
+  });
+  const { method, url } = request;
+  const call = encodeCall({
+    type: "front",
+    request: { method, target: targetOf(url), headers: headersOf(request.headers), body },
+  });
+  const answer = decodeAnswer(await machine.ask(call));
+  machine.free();
+  return responseOf(answer);
+}

@@ -1,0 +1,46 @@
+// Between the platform's requests and the core's.
+import type { Answer, HttpResponse } from "hublet";
+
+/** The request target as it was sent: path and query. */
+export function targetOf(url: string): string {
+  const target = url.replace(/^[a-z]+:\/\/[^/?]*/i, "");
+  return target.startsWith("/") ? target : `/${target}`;
+}
+
+/** Names and values. The platform joins headers of one name; several `X-Matrix` headers are taken apart again. */
+export function headersOf(headers: Headers): [string, string][] {
+  return [...headers].flatMap(([name, value]): [string, string][] =>
+    name === "authorization" ? value.split(/,\s*(?=X-Matrix\s)/i).map((one) => [name, one]) : [[name, value]],
+  );
+}
+
+export function respond({ status, body }: HttpResponse): Response {
+  return new Response(body, { status, headers: { "content-type": "application/json" } });
+}
+
+/** A refusal in Matrix's shape. */
+export function refuse(status: number, errcode: string, error: string, more: object = {}): HttpResponse {
+  return { status, body: new TextEncoder().encode(JSON.stringify({ errcode, error, ...more })) };
+}
+
+export function tooLarge(limit: number): HttpResponse {
+  return refuse(413, "M_TOO_LARGE", `the body must be at most ${limit} bytes`);
+}
+
+/** What a machine answered, where a request waits for it. */
+export function responseOf(answer: Answer): HttpResponse {
+  switch (answer.type) {
+    case "response":
+      return answer.response;
+    case "refused": {
+      const { status, errcode, error, hubServer, head, retryAfterMs } = answer;
+      return refuse(status, errcode, error, { hub_server: hubServer, head, retry_after_ms: retryAfterMs });
+    }
+    default:
+      return unavailable();
+  }
+}
+
+export function unavailable(): HttpResponse {
+  return refuse(503, "M_UNKNOWN", "not available at the moment; try again");
+}

@@ -1,0 +1,88 @@
+// The Durable Objects: one a room, one a remote server, one a local user. Each is one machine over its own rows.
+import { DurableObject } from "cloudflare:workers";
+import { decodeAnswer, encodeCall } from "hublet";
+import type { Address, Notification, HttpResponse } from "hublet";
+import { Alarm } from "./alarm.js";
+import { MAX_BODY, readBytes } from "./body.js";
+import { type Env, identity } from "./env.js";
+import { MachineHost } from "./host.js";
+import { headersOf, responseOf, targetOf, tooLarge } from "./http.js";
+import { Outbound } from "./outbound.js";
+import { Store } from "./store.js";
+
+abstract class MachineObject extends DurableObject<Env> {
+  readonly #alarm = new Alarm(this.ctx.storage);
+  readonly #store = new Store(this.ctx.storage);
+  readonly #outbound = new Outbound(this.env, this.ctx.storage);
+  #host: MachineHost | undefined;
+
+  /** A call to the machine of that address, which is the name of this object. */
+  ask(address: Address, call: Uint8Array): Promise<Uint8Array> {
+    return this.#machine(address).ask(call);
+  }
+
+  override alarm(): void {
+    const { address } = this.#alarm;
+    this.#alarm.rang();
+    if (address === undefined) return;
+    const machine = this.#machine(address);
+    machine.wake();
+    const isForgotten = machine.isIdle && !this.#alarm.isSet && this.#store.isEmpty;
+    // Strangers can make us open a machine for any name. Where nothing came of it, nothing is kept.
+    if (isForgotten) void this.ctx.storage.deleteAll();
+  }
+
+  #machine(address: Address): MachineHost {
+    return (this.#host ??= new MachineHost(identity(this.env), address, this.#store, {
+      ask: (to, call) => machineAt(this.env, to).ask(to, call),
+      send: (server, request) => this.#outbound.send(server, request),
+      wake: (at) => this.#alarm.set(address, at),
+      watch: () => this.#alarm.watch(address),
+      notify: (notification) => report(address, notification),
+    }));
+  }
+}
+
+export class Room extends MachineObject {}
+
+export class Account extends MachineObject {}
+
+export class Peer extends MachineObject {
+  /** A request that says it comes from this peer. Its body is read here, where it is used. */
+  async serve(address: Address, request: Request): Promise<HttpResponse> {
+    const body = await readBytes(request.body, MAX_BODY);
+    if (body === undefined) return tooLarge(MAX_BODY);
+    const { method, url } = request;
+    const call = encodeCall({
+      type: "serve",
+      request: { method, target: targetOf(url), headers: headersOf(request.headers), body },
+    });
+    return responseOf(decodeAnswer(await this.ask(address, call)));
+  }
+}
+
+/** The object of a machine. */
+export function machineAt(env: Env, address: Address): DurableObjectStub<Room | Peer | Account> {
+  const kind = address.slice(0, address.indexOf(":"));
+  switch (kind) {
+    case "room":
+      return env.ROOM.getByName(address);
+    case "peer":
+      return env.PEER.getByName(address);
+    case "account":
+      return env.ACCOUNT.getByName(address);
+    default:
+      throw new Error(`no machine has the address ${address}`);
+  }
+}
+
+/** Local users have no client here yet; what an operator should know goes to the log. */
+function report(address: Address, notification: Notification): void {
+  switch (notification.type) {
+    case "fork":
+    case "hole":
+    case "notSent":
+    case "rejected":
+      console.warn(`${address}: ${JSON.stringify(notification)}`);
+  }
+}
