@@ -63,6 +63,8 @@ bench: tools
 	$(call step,size)
 	$(XTASK) build-wasm
 	$(XTASK) size
+	$(call step,the store of the worker)
+	npm --silent --prefix worker run bench
 
 # What no step can install: said before anything is built.
 prerequisites:
