@@ -66,15 +66,20 @@ chat: tools
 bench: tools
 	$(call step,prerequisites)
 	$(XTASK) setup
-	$(call step,native benchmarks)
-	cargo bench $(LOCKED) --package hublet
-	$(call step,benchmarks in Node)
-	$(XTASK) bench-wasm node
-	$(call step,benchmarks in headless Chromium)
-	$(XTASK) bench-wasm browser
+	$(call step,native)
+	$(XTASK) bench native
+	$(XTASK) bench native null-crypto
+	$(call step,Node)
+	$(XTASK) bench node
+	$(XTASK) bench node null-crypto
+	$(call step,headless Chromium)
+	$(XTASK) bench browser
+	$(XTASK) bench browser null-crypto
 	$(call step,size)
 	$(XTASK) build-wasm
 	$(XTASK) size
+	$(call step,the store of the worker)
+	npm --silent --prefix worker run bench
 
 # What no step can install: said before anything is built.
 prerequisites:

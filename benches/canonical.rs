@@ -5,10 +5,13 @@
 #![cfg_attr(target_family = "wasm", no_main)]
 #![cfg(not(target_family = "wasm"))]
 
+mod report;
+
 use criterion::Criterion;
 use hublet::json::{KeyOrder, Limits, parse};
+use report::{alternate, print_ratio, print_us, timed};
 use ruma_common::CanonicalJsonValue;
-use std::{hint::black_box, time::Instant};
+use std::hint::black_box;
 
 const LIMITS: Limits = Limits { bytes: 65_536, depth: 512 };
 
@@ -61,17 +64,10 @@ fn theirs(text: &[u8]) -> Vec<u8> {
     serde_json::to_vec(&value).expect("a value")
 }
 
-/// Nanoseconds an event; the fastest of many rounds, so that another process in between does not count.
-fn nanoseconds(events: &[Vec<u8>], mut work: impl FnMut(&[u8])) -> f64 {
-    let round = |_| {
-        let start = Instant::now();
-        for event in events {
-            work(event);
-        }
-        start.elapsed().as_nanos()
-    };
-    let fastest = (0..400).map(round).min().unwrap();
-    f64::from(u32::try_from(fastest).unwrap()) / f64::from(u32::try_from(events.len()).unwrap())
+/// Microseconds a text, over some rounds of all.
+fn over(texts: &[Vec<u8>], work: impl Fn(&[u8])) -> f64 {
+    const ROUNDS: usize = 20;
+    timed(ROUNDS * texts.len(), || (0..ROUNDS).flat_map(|_| texts).for_each(|text| work(text)))
 }
 
 fn main() {
@@ -91,18 +87,12 @@ fn main() {
         let one = &events[7];
         criterion.bench_function(&format!("canonical_{shape}"), |b| b.iter(|| ours(black_box(one), KeyOrder::Utf16)));
         criterion.bench_function(&format!("canonical_{shape}_ruma"), |b| b.iter(|| theirs(black_box(one))));
-        let our_time = nanoseconds(&events, |event| {
-            black_box(ours(black_box(event), KeyOrder::Utf16));
-        });
-        let their_time = nanoseconds(&events, |event| {
-            black_box(theirs(black_box(event)));
-        });
-        println!("bench canonical_{shape}_ns {our_time:.0} ns");
-        println!("bench canonical_{shape}_ruma_ns {their_time:.0} ns");
-        println!("bench canonical_ratio_{shape} {:.2} x", their_time / our_time);
-        if shape == "sorted" {
-            println!("bench canonical_ratio {:.2} x", their_time / our_time);
-        }
+        let our_time = || over(&events, |event| drop(black_box(ours(black_box(event), KeyOrder::Utf16))));
+        let their_time = || over(&events, |event| drop(black_box(theirs(black_box(event)))));
+        let pair = alternate(100, their_time, our_time);
+        print_us(&format!("canonical_{shape}"), pair.second);
+        print_us(&format!("canonical_{shape}_ruma"), pair.first);
+        print_ratio(if shape == "sorted" { "canonical_ratio" } else { "canonical_ratio_unsorted" }, &pair);
     }
     // A transaction's body, whose events are then taken out as documents of their own.
     let pdus: Vec<_> = events(|at| at).iter().map(|event| String::from_utf8(event.clone()).unwrap()).collect();
@@ -113,9 +103,9 @@ fn main() {
         pdus.elements().map(hublet::json::Value::to_document).collect()
     };
     assert!(split(&body).iter().zip(&pdus).all(|(document, pdu)| document.text() == pdu));
-    let time = nanoseconds(std::slice::from_ref(&body), |body| {
-        black_box(split(black_box(body)));
-    });
-    println!("bench canonical_send_body_ns_per_event {:.0} ns", time / 50.0);
+    let bodies = std::slice::from_ref(&body);
+    let whole = || over(bodies, |body| drop(black_box(split(black_box(body)))));
+    let pair = alternate(100, whole, || over(bodies, |body| drop(black_box(ours(black_box(body), KeyOrder::Utf16)))));
+    print_us("canonical_send_body_per_event", pair.first / 50.0);
     criterion.final_summary();
 }

@@ -5,23 +5,33 @@ use std::hint::black_box;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_test::console_log;
 
-/// Milliseconds that a sample lasts at least.
-const SAMPLE: f64 = 20.0;
+/// Microseconds that a sample lasts at least.
+const SAMPLE: f64 = 20_000.0;
 
-/// Milliseconds before the first sample, in which the host compiles what is hot.
-const WARM_UP: f64 = 500.0;
+/// Microseconds before the first sample, in which the host compiles what is hot.
+const WARM_UP: f64 = 500_000.0;
 
 const SAMPLES: usize = 75;
 
 #[wasm_bindgen]
 extern "C" {
-    #[wasm_bindgen(js_namespace = performance)]
-    fn now() -> f64;
+    #[wasm_bindgen(js_namespace = performance, js_name = now)]
+    fn milliseconds() -> f64;
 }
 
 /// What measures; it remembers nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Bench;
+
+/// Microseconds since some moment of this run.
+pub(crate) fn now() -> f64 {
+    milliseconds() * 1e3
+}
+
+/// Prints one line.
+pub(crate) fn print(name: &str, value: &str, unit: &str) {
+    console_log!("bench {name} {value} {unit}");
+}
 
 /// Measures `work`, which does `each` things at a time and checks its own results.
 pub(crate) fn measure<T>(_: &mut Bench, name: &str, each: u32, mut work: impl FnMut() -> T) {
@@ -39,8 +49,6 @@ pub(crate) fn measure<T>(_: &mut Bench, name: &str, each: u32, mut work: impl Fn
             rounds *= 2;
         }
     }
-    let samples = (0..SAMPLES).map(|_| took(rounds) * 1e3 / (f64::from(rounds) * f64::from(each))).collect();
-    if let Some(line) = super::line(name, samples) {
-        console_log!("{line}");
-    }
+    let samples = (0..SAMPLES).map(|_| took(rounds) / (f64::from(rounds) * f64::from(each))).collect();
+    super::print_us(name, super::quantile(samples, 0.5));
 }

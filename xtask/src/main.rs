@@ -1,5 +1,6 @@
 //! The build steps of this project that Cargo, npm and make cannot do alone. `cargo xtask help` lists them.
 
+mod benches;
 mod fence;
 mod module;
 mod setup;
@@ -21,7 +22,8 @@ Usage: cargo xtask STEP
   size                           compare the gzipped module with its limit
   fence                          check that the core touches nothing outside itself
   test-wasm node|browser [..]    run the suites of tests/wasm there; the rest goes to the tests
-  bench-wasm node|browser [..]   run the benchmarks of benches/wasm there and print their lines
+  bench native|node|browser [null-crypto] [..]
+                                 run the benchmarks there and print their lines
   wasm-bindgen [..]              the bindings generator, at the version that Cargo.lock names
   test-runner [..]               the runner that Cargo calls for tests built to WebAssembly";
 
@@ -44,7 +46,7 @@ fn run(mut arguments: Vec<OsString>) -> Result<()> {
         "size" => module::size(),
         "fence" => fence::check(),
         "test-wasm" => suites::test(&texts(&arguments)),
-        "bench-wasm" => suites::bench(&texts(&arguments)),
+        "bench" => benches::run(&texts(&arguments)),
         "wasm-bindgen" => wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(with_name(step, arguments)),
         "test-runner" => wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args(with_name(step, arguments)),
         "help" | "-h" | "--help" => {

@@ -19,7 +19,7 @@ pub(crate) fn build() -> Result<()> {
     say("module: cargo build");
     let arguments =
         ["build", "--release", "--package", "hublet", "--lib", "--features", "bindings", "--target", TARGET];
-    run(cargo(&arguments).env("CARGO_ENCODED_RUSTFLAGS", without_places()?))?;
+    run(cargo(&arguments).env("CARGO_ENCODED_RUSTFLAGS", flags()?))?;
     let module = target().join(TARGET).join("release/hublet.wasm");
     let dist = dist();
     let stamp = dist.join(".stamp");
@@ -57,13 +57,14 @@ pub(crate) fn size() -> Result<()> {
     Ok(())
 }
 
-/// Flags that keep the folders of this machine out of the module, so that it is the same wherever it is built.
-fn without_places() -> Result<String> {
+/// The target's flags, as in `.cargo/config.toml`, and those that keep the folders of this machine out of the module, so that
+/// it is the same wherever it is built.
+fn flags() -> Result<String> {
     let home = var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(PathBuf::from(var_os("HOME")?).join(".cargo")));
     let home = home.context("neither CARGO_HOME nor HOME is set")?;
     let flags = [(root(), "hublet"), (home.join("registry/src"), "crates")]
         .map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()));
-    Ok(flags.join("\u{1f}"))
+    Ok([&["-Ctarget-feature=+simd128".to_owned()], &flags[..]].concat().join("\u{1f}"))
 }
 
 fn dist() -> PathBuf {
@@ -96,6 +97,7 @@ fn shrink(module: &Path) -> Result<()> {
         "--enable-nontrapping-float-to-int",
         "--enable-reference-types",
         "--enable-sign-ext",
+        "--enable-simd",
     ];
     run(command("node", &[]).arg(tool).arg("-Os").args(features).arg(module).arg("-o").arg(module))
 }

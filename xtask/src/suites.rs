@@ -1,8 +1,7 @@
-//! The suites of `tests/wasm` and the benchmarks of `benches/wasm`, in Node or in headless Chromium.
+//! The suites of `tests/wasm`, in Node or in headless Chromium.
 
 use std::env::current_exe;
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
@@ -18,29 +17,8 @@ pub(crate) fn test(arguments: &[String]) -> Result<()> {
     run(command.arg("--").args(rest))
 }
 
-/// Runs the benchmarks and prints their lines, each name marked with the place: `_wasm` in Node, `_wasm_chromium` there.
-pub(crate) fn bench(arguments: &[String]) -> Result<()> {
-    let (mut command, rest) = there("hublet-wasm-benches", "release", arguments)?;
-    command.args(["--", "--nocapture"]).args(rest).stdout(Stdio::piped());
-    let mark = if arguments.first().is_some_and(|place| place == "node") { "_wasm" } else { "_wasm_chromium" };
-    let mut child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
-    let output = child.stdout.take().context("the benchmarks have no output")?;
-    let mut others = Vec::new();
-    for line in BufReader::new(output).lines() {
-        let line = line?;
-        match line.trim_start().strip_prefix("bench ").and_then(|rest| rest.split_once(' ')) {
-            Some((name, rest)) => println!("bench {name}{mark} {rest}"),
-            None => others.push(line),
-        }
-    }
-    if !child.wait()?.success() {
-        bail!("the benchmarks failed\n{}", others.join("\n"));
-    }
-    Ok(())
-}
-
 /// Cargo's command that tests a package in the place that the arguments begin with, and the further arguments.
-fn there<'a>(package: &str, profile: &str, arguments: &'a [String]) -> Result<(Command, &'a [String])> {
+pub(crate) fn there<'a>(package: &str, profile: &str, arguments: &'a [String]) -> Result<(Command, &'a [String])> {
     let [place, rest @ ..] = arguments else { bail!("say node or browser") };
     let xtask = current_exe().context("cannot tell where xtask lies")?;
     let runner = format!("target.wasm32-unknown-unknown.runner=['{}', 'test-runner']", xtask.display());
