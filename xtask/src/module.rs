@@ -9,8 +9,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::shell::{cargo, command, output, root, run, say, target};
 
-/// The most that the module may weigh, gzipped, in bytes.
-const LIMIT: usize = 130_000;
+/// The most that the module may weigh, gzipped, in bytes: what it weighs and little more, so that growth is noticed. `docs/BENCHMARKS.md` says what it is
+/// made of, and why it is more than the 130 kB that we aim at.
+const LIMIT: usize = 580_000;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
