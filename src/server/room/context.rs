@@ -130,9 +130,10 @@ impl Context {
         self.hub_nudged = false;
     }
 
-    /// When something of ours will have waited too long.
+    /// When something of ours will have waited too long, or is to be written.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        [self.pending.next_due(), self.unproven.next_due(), self.missed.next_due()].into_iter().flatten().min()
+        let dues = [self.pending.next_due(), self.unproven.next_due(), self.missed.next_due(), self.owed.next_due()];
+        dues.into_iter().flatten().min()
     }
 
     /// What a call has us do.
