@@ -14,10 +14,13 @@ export class StartError extends Error {}
 
 /**
  * Starts a hub, and makes its key and token if the folder has none. It answers when this resolves.
- * @param {{ port: number, data: string, name?: string }} options
+ *
+ * At the edge an object that nothing happens to is put away, and opened again from its rows. Workerd would do that ten seconds after the last call, even
+ * while the object waits for a slow server, so here objects stay, unless `forgets` is set.
+ * @param {{ port: number, data: string, name?: string, forgets?: boolean }} options
  * @returns {Promise<{ name: string, url: URL, token: string, stop(): Promise<void> }>}
  */
-export async function startHub({ port, data, name = `localhost:${port}` }) {
+export async function startHub({ port, data, name = `localhost:${port}`, forgets = false }) {
   if (!existsSync(WORKER)) throw new StartError(`${WORKER} is missing: \`make start\` builds it`);
   await checkPort(port);
   const { keyId, seed } = openKey(data, name);
@@ -34,11 +37,12 @@ export async function startHub({ port, data, name = `localhost:${port}` }) {
     modulesRoot: dirname(WORKER),
     scriptPath: WORKER,
     compatibilityDate: "2026-01-01",
-    durableObjects: {
-      ROOM: { className: "Room", useSQLite: true },
-      PEER: { className: "Peer", useSQLite: true },
-      ACCOUNT: { className: "Account", useSQLite: true },
-    },
+    durableObjects: Object.fromEntries(
+      ["Room", "Peer", "Account"].map((className) => [
+        className.toUpperCase(),
+        { className, useSQLite: true, unsafePreventEviction: !forgets },
+      ]),
+    ),
     durableObjectsPersist: join(data, "storage"),
     bindings: {
       HUBLET_NAME: name,

@@ -239,6 +239,9 @@ impl RoomMachine {
         if self.context.pending.next_due().is_some_and(|at| at <= moment.now) {
             self.jobs.push_back(Job::Work(pending::sweep()));
         }
+        if self.context.owed.next_due().is_some_and(|at| at <= moment.now) {
+            self.jobs.push_back(Job::Work(owed::write()));
+        }
         if self.context.unproven.next_due().is_some_and(|at| at <= moment.now) {
             self.step(moment, unproven::recheck(), false, Resume::Start);
         }

@@ -1,8 +1,6 @@
 // The rows of one machine in the SQLite of its Durable Object: an SQL table for each table, keys in the order of their bytes.
 import { tables } from "hublet";
-import { Reader, RowsWriter } from "./wire.js";
-
-type Row = [key: ArrayBuffer, value: ArrayBuffer];
+import { encodeRows, Reader, type Row } from "./wire.js";
 
 export class Store {
   readonly #storage: DurableObjectStorage;
@@ -33,9 +31,9 @@ export class Store {
   /** The rows of each query, in the order of the queries. */
   read(queries: Uint8Array): Uint8Array {
     const reader = new Reader(queries);
-    const out = new RowsWriter();
-    while (!reader.isAtEnd) out.rows(this.#query(reader));
-    return out.finish();
+    const answers: Row[][] = [];
+    while (!reader.isAtEnd) answers.push(this.#query(reader));
+    return encodeRows(answers);
   }
 
   #makeTables(): void {

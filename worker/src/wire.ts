@@ -37,39 +37,23 @@ export class Reader {
   }
 }
 
-/** The rows of each query: how many, then key and value of each. */
-export class RowsWriter {
-  readonly #parts: Uint8Array[] = [];
-  #length = 0;
+export type Row = [key: ArrayBuffer, value: ArrayBuffer];
 
-  rows(rows: [ArrayBuffer, ArrayBuffer][]): void {
-    this.#u32(rows.length);
-    for (const row of rows) {
-      for (const field of row) {
-        this.#u32(field.byteLength);
-        this.#push(new Uint8Array(field));
-      }
+/** The rows of each query, in the order of the queries: how many, then key and value of each. */
+export function encodeRows(answers: Row[][]): Uint8Array {
+  const fields = answers.flat(2);
+  const length = answers.length * 4 + fields.reduce((sum, field) => sum + 4 + field.byteLength, 0);
+  const bytes = new Uint8Array(length);
+  const view = new DataView(bytes.buffer);
+  let at = 0;
+  for (const rows of answers) {
+    view.setUint32(at, rows.length);
+    at += 4;
+    for (const field of rows.flat()) {
+      view.setUint32(at, field.byteLength);
+      bytes.set(new Uint8Array(field), at + 4);
+      at += 4 + field.byteLength;
     }
   }
-
-  finish(): Uint8Array {
-    const bytes = new Uint8Array(this.#length);
-    let at = 0;
-    for (const part of this.#parts) {
-      bytes.set(part, at);
-      at += part.length;
-    }
-    return bytes;
-  }
-
-  #u32(value: number): void {
-    const bytes = new Uint8Array(4);
-    new DataView(bytes.buffer).setUint32(0, value);
-    this.#push(bytes);
-  }
-
-  #push(bytes: Uint8Array): void {
-    this.#parts.push(bytes);
-    this.#length += bytes.length;
-  }
+  return bytes;
 }

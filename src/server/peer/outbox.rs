@@ -77,6 +77,8 @@ struct Owing {
     batch: Option<Batch>,
     /// Since when it owes nothing.
     quiet_since: Option<Timestamp>,
+    /// Known from the rows alone: nobody has nudged since the machine was opened.
+    remembered: bool,
 }
 
 /// What one pull brought, and how far it has got.
@@ -148,13 +150,16 @@ impl Default for Outbox {
 impl Outbox {
     /// Starts with the rooms that owed something when the machine was closed.
     pub(super) fn open(&mut self, owing: Vec<RoomId>) {
-        owing.iter().for_each(|room| self.nudged(room));
+        for room in owing {
+            self.nudged(&room);
+            self.rooms.entry(room).or_default().remembered = true;
+        }
     }
 
     /// A room owes the peer something.
     pub(super) fn nudged(&mut self, room: &RoomId) {
         let owing = self.rooms.entry(room.clone()).or_default();
-        owing.nudged = true;
+        (owing.nudged, owing.remembered) = (true, false);
         owing.quiet_since = None;
     }
 
@@ -409,9 +414,11 @@ impl Outbox {
         }
     }
 
-    /// Rooms that have owed nothing for long enough; they are forgotten.
+    /// Rooms that have owed nothing for long enough; they are forgotten. One that nobody nudged for since the machine was opened is not waited for: where
+    /// machines are lost while nothing happens, none would live to the end of the wait.
     pub(super) fn quiet(&mut self, now: Timestamp) -> Vec<RoomId> {
-        let is_quiet = |owing: &Owing| owing.quiet_since.is_some_and(|since| since.saturating_add(QUIET) <= now);
+        let is_over = |owing: &Owing, since: Timestamp| owing.remembered || since.saturating_add(QUIET) <= now;
+        let is_quiet = |owing: &Owing| owing.quiet_since.is_some_and(|since| is_over(owing, since));
         let quiet: Vec<_> =
             self.rooms.iter().filter(|(_, owing)| is_quiet(owing)).map(|(room, _)| room.clone()).collect();
         quiet.iter().for_each(|room| drop(self.rooms.remove(room)));

@@ -149,10 +149,16 @@ impl Context {
         self.hub_nudged = false;
     }
 
-    /// When something of ours will have waited too long.
+    /// When something of ours will have waited too long, or is to be written.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        let due = [self.pending.next_due(), self.unproven.next_due(), self.missed.next_due(), self.held_until()];
-        due.into_iter().flatten().min()
+        let dues = [
+            self.pending.next_due(),
+            self.unproven.next_due(),
+            self.missed.next_due(),
+            self.owed.next_due(),
+            self.held_until(),
+        ];
+        dues.into_iter().flatten().min()
     }
 
     /// Gives a call back, unless it is kept until an invite in flight has ended.

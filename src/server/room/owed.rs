@@ -4,11 +4,17 @@
 //! up to that event and no further. A long absence costs nothing but the distance. What tells a server outside of one of its users later is owed alone:
 //! nothing that happened in between is its to know.
 
-use alloc::{collections::VecDeque, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
+use core::time::Duration;
 
+use super::{
+    context::Context,
+    work::{Change, Progress, Resume, Work},
+};
 use crate::{
-    id::ServerName,
+    id::{ServerName, Timestamp},
     ordered::{Map, Set},
+    server::contract::Moment,
     store::{DecodeError, Reader, Row, Table, WriteBatch, Writer},
 };
 
@@ -22,6 +28,9 @@ const TOO_FAR: i64 = 500;
 
 /// Of more single events the oldest are forgotten.
 const MOST_SINGLE: usize = 20;
+
+/// How long a share that has moved stays unwritten when nothing is appended.
+const UNWRITTEN: Duration = Duration::from_secs(5);
 
 /// One server's share.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +49,11 @@ struct Share {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Owed {
     shares: Map<ServerName, Share>,
-    /// Shares that have moved since they were last written. Written with the next append: what is lost before that is sent twice, which does no harm.
+    /// Shares that have moved since they were last written. Written with the next append, or before long: what is lost before that is sent twice, which
+    /// does no harm.
     moved: Set<ServerName>,
+    /// Since when the first of them has.
+    moved_since: Option<Timestamp>,
 }
 
 impl Owed {
@@ -62,7 +74,7 @@ impl Owed {
             }
             shares.insert(name, Share { sent, until: (!is_open).then_some(until), single, nudged: false });
         }
-        Ok(Self { shares, moved: Set::new() })
+        Ok(Self { shares, ..Self::default() })
     }
 
     /// From now on a server is owed what follows `position`.
@@ -90,7 +102,7 @@ impl Owed {
     }
 
     /// A server has all up to and with `position`. Its share ends when there is nothing more to come.
-    pub(super) fn delivered(&mut self, server: &ServerName, position: i64) {
+    pub(super) fn delivered(&mut self, server: &ServerName, position: i64, now: Timestamp) {
         let Some(share) = self.shares.get_mut(server) else { return };
         share.sent = share.sent.max(position);
         share.single.retain(|single| *single > position);
@@ -98,10 +110,17 @@ impl Owed {
             self.shares.remove(server);
         }
         self.moved.insert(server.clone());
+        self.moved_since.get_or_insert(now);
+    }
+
+    /// When what has moved is to be written.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.moved_since.map(|since| since.saturating_add(UNWRITTEN))
     }
 
     /// Writes what has moved.
     pub(super) fn flush(&mut self, batch: &mut WriteBatch) {
+        self.moved_since = None;
         while let Some(server) = self.moved.pop_first() {
             match self.shares.get(&server) {
                 Some(share) => put(&server, share, batch),
@@ -173,6 +192,21 @@ impl Share {
     }
 }
 
+/// Writes what has moved.
+pub(super) fn write() -> Box<dyn Work> {
+    Box::new(WriteMoved)
+}
+
+struct WriteMoved;
+
+impl Work for WriteMoved {
+    fn step(&mut self, room: &mut Context, _: Moment, _: Resume) -> Progress {
+        let mut change = Change::default();
+        room.owed.flush(&mut change.batch);
+        Progress::Commit(change)
+    }
+}
+
 fn put(server: &ServerName, share: &Share, batch: &mut WriteBatch) {
     let mut row = Writer::new();
     row.u8(FORM).position(share.sent).u8(u8::from(share.until.is_none()));
@@ -187,7 +221,7 @@ fn put(server: &ServerName, share: &Share, batch: &mut WriteBatch) {
 mod tests {
     use super::{Owed, Stretch};
     use crate::{
-        id::ServerName,
+        id::{ServerName, Timestamp},
         store::{Query, Table, WriteBatch, memory::MemoryStore},
     };
 
@@ -209,7 +243,7 @@ mod tests {
         assert_eq!(owed.take_nudges(5), core::slice::from_ref(&a));
         assert!(owed.take_nudges(6).is_empty(), "told once until it has pulled all");
         assert_eq!(owed.next(&a, 6), stretch(4, 6, false));
-        owed.delivered(&a, 6);
+        owed.delivered(&a, 6, Timestamp::default());
         assert_eq!(owed.next(&a, 6), None);
         assert_eq!(owed.take_nudges(7), [a]);
     }
@@ -223,7 +257,7 @@ mod tests {
         owed.end(&invited, 5, &mut batch);
         assert_eq!(owed.next(&a, 9), stretch(4, 5, false));
         assert_eq!(owed.next(&invited, 9), stretch(5, 5, false));
-        owed.delivered(&a, 5);
+        owed.delivered(&a, 5, Timestamp::default());
         assert_eq!(owed.next(&a, 9), None);
         owed.flush(&mut batch);
         let mut store = MemoryStore::new();
@@ -248,11 +282,11 @@ mod tests {
         for mut owed in [owed, reopened] {
             assert_eq!(owed.take_nudges(40), core::slice::from_ref(&a));
             assert_eq!(owed.next(&a, 40), stretch(4, 5, true));
-            owed.delivered(&a, 5);
+            owed.delivered(&a, 5, Timestamp::default());
             assert_eq!(owed.next(&a, 40), stretch(20, 20, true));
-            owed.delivered(&a, 20);
+            owed.delivered(&a, 20, Timestamp::default());
             assert_eq!(owed.next(&a, 40), stretch(30, 30, false));
-            owed.delivered(&a, 30);
+            owed.delivered(&a, 30, Timestamp::default());
             assert!(owed.shares.is_empty());
         }
     }

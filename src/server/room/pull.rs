@@ -60,7 +60,7 @@ impl Pull {
     fn settle(&self, context: &mut Context, moment: Moment, delivered: &Delivered) -> Progress {
         let mut change = Change::default();
         match delivered.shelf {
-            Shelf::Log => context.owed.delivered(&self.peer, delivered.position),
+            Shelf::Log => context.owed.delivered(&self.peer, delivered.position, moment.now),
             Shelf::Pending => {
                 context.pending.delivered(delivered.position, moment.now);
                 for (id, failure) in &delivered.refused {

@@ -441,3 +441,23 @@ fn a_room_that_is_woken_from_its_rows_tells_those_it_owes() {
     reopened.wake_after(60_000);
     assert!(nudged(&mut reopened).is_empty(), "told once");
 }
+
+#[test]
+fn what_a_peer_has_is_written_before_long_and_not_sent_again_after_a_restart() {
+    let mut room = created(true);
+    join(&mut room, ANN);
+    local(&mut room, "@hugo:hub.example", "m.room.message", None, r#"{"body":"hi"}"#);
+    let position = pull(&mut room, PART, None).position;
+    let commits = room.commits;
+    pull(&mut room, PART, Some(position));
+    assert_eq!(room.commits, commits, "many may move until it is written");
+    let due = room.wake.unwrap().millis().checked_sub(room.now).unwrap();
+    assert_eq!(due, 5_000);
+    room.wake_after(due);
+    assert_eq!(room.commits, commits + 1);
+    assert!(room.machine.is_idle());
+    let mut reopened = open(core::mem::take(&mut room.store));
+    reopened.wake_after(60_000);
+    assert!(nudged(&mut reopened).is_empty());
+    assert!(pull(&mut reopened, PART, None).events.is_empty());
+}

@@ -27,8 +27,9 @@ export class Hub {
   #running;
 
   /** Starts a hub that stops when the test ends. */
-  static async start(test) {
+  static async start(test, { forgets = false } = {}) {
     const hub = new Hub();
+    hub.forgets = forgets;
     hub.port = await freePort();
     hub.name = `localhost:${hub.port}`;
     hub.data = temporaryFolder(test);
@@ -38,7 +39,7 @@ export class Hub {
   }
 
   async resume() {
-    this.#running = await startHub({ port: this.port, data: this.data });
+    this.#running = await startHub({ port: this.port, data: this.data, forgets: this.forgets });
     this.url = this.#running.url;
     this.token = this.#running.token;
   }

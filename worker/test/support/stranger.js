@@ -1,6 +1,7 @@
 // A participant written for the tests alone, on node:crypto and JSON: it shares no code with what it tests.
 import { createHash, generateKeyPairSync, sign, verify, createPublicKey } from "node:crypto";
 import { createServer } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 
 export const PFX = "/_matrix/federation/unstable/org.matrix.i-d.ralston-mimi-linearized-matrix.02";
 
@@ -62,6 +63,10 @@ export class Stranger {
   #transactions = 0;
   /** PDUs that hubs sent here, in order. */
   received = [];
+  /** How long transactions wait for their answer, in milliseconds; how many got it, and how many gave up. */
+  delay = 0;
+  answered = 0;
+  cutOff = 0;
 
   /** Listens on a free port until the test ends. */
   static async start(test) {
@@ -145,6 +150,9 @@ export class Stranger {
     const parts = [];
     for await (const part of request) parts.push(part);
     const answer = this.#answer(request.url, parts);
+    if (request.method === "PUT") await sleep(this.delay);
+    if (response.destroyed) this.cutOff += 1;
+    if (request.method === "PUT") this.answered += 1;
     response.writeHead(answer ? 200 : 404, { "content-type": "application/json" });
     response.end(JSON.stringify(answer ?? { errcode: "M_UNRECOGNIZED", error: "a stranger does not do that" }));
   }

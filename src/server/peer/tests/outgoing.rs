@@ -427,6 +427,19 @@ fn a_room_that_owes_nothing_for_a_minute_is_not_pulled_after_a_restart() {
 }
 
 #[test]
+fn a_debt_known_from_the_rows_alone_is_forgotten_once_it_is_found_paid() {
+    let mut peer = peer();
+    peer.nudged("a");
+    peer.pull(vec![], false);
+    // Lost before the minute was over, as at the edge an object is that nobody speaks to.
+    let mut peer = reopened(peer);
+    peer.pull(vec![], false);
+    assert_eq!(peer.wake, None, "it would be lost again before the next minute was over, and so for ever");
+    let peer = reopened(peer);
+    assert!(peer.asked.is_empty());
+}
+
+#[test]
 fn rooms_that_cannot_answer_are_asked_later() {
     let mut peer = peer();
     peer.nudged("a");
