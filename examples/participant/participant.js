@@ -68,8 +68,12 @@ export class Participant {
   #rooms;
   /** @type {Map<string, Chain>} */
   #chains = new Map();
-  /** @type {Set<string>} LPDUs that the hub has not sent back as events of the room */
+  /** @type {Set<string>} rooms of which we have the history */
+  #healed = new Set();
+  /** @type {Set<string>} events of ours that the hub has not sent back */
   #unseen = new Set();
+  /** @type {Set<string>} events that came back before we were told their ID: an echo may be faster than an answer */
+  #early = new Set();
 
   /**
    * @param {Options} options
@@ -151,7 +155,8 @@ export class Participant {
     }
     this.#rooms.add(roomId, servers);
     this.#tell({ type: "joined", roomId });
-    await this.#heal(roomId);
+    // What stands before our log is fetched once; what we miss while we are out of a room on our own wish stays a gap.
+    if (!this.#healed.has(roomId)) await this.#heal(roomId);
   }
 
   /** @param {string} roomId */
@@ -220,11 +225,12 @@ export class Participant {
   }
 
   /**
-   * Waits until the hub has taken what was said, since that is in memory only; not for ever.
+   * Waits until the hub has taken what was said, since that is in memory only; not for ever. Whether it has.
    * @param {number} longest in milliseconds
    */
   async settle(longest) {
     for (const end = Date.now() + longest; this.#unseen.size > 0 && Date.now() < end; ) await sleep(20);
+    return this.#unseen.size === 0;
   }
 
   async stop() {
@@ -251,6 +257,7 @@ export class Participant {
       isMore = entries.length === this.#page && facts.length < MOST;
     }
     for (const fact of facts) this.#tell(fact);
+    if (facts.length > 0) this.#healed.add(roomId);
     this.#tell({ type: "healed", roomId, events: facts.length });
   }
 
@@ -264,7 +271,7 @@ export class Participant {
     /** @type {Call} */
     const call = { type: "send", sender: this.user, kind, stateKey, content: JSON.stringify(content) };
     const { eventId } = await this.#ask("send", `room:${roomId}`, call, "accepted");
-    this.#unseen.add(eventId);
+    if (!this.#early.delete(eventId)) this.#unseen.add(eventId);
   }
 
   /**
@@ -284,9 +291,12 @@ export class Participant {
   /** @param {Notification} notification */
   #notified(notification) {
     switch (notification.type) {
-      case "appended":
-        this.#unseen.delete(notification.lpduId ?? notification.eventId);
-        return this.#tell(this.#chain(notification.roomId).append(notification));
+      case "appended": {
+        const fact = this.#chain(notification.roomId).append(notification);
+        const id = notification.lpduId ?? notification.eventId;
+        if (!this.#unseen.delete(id) && fact.event.sender === this.user) this.#early.add(id);
+        return this.#tell(fact);
+      }
       case "rejected":
         this.#chain(notification.roomId).reject(notification.eventId);
         return this.#warn(notification.roomId, `the hub sent ${notification.eventId}, which the rules refuse: ${notification.error}`);

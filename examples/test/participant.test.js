@@ -45,6 +45,7 @@ test("an invited user joins a private room, an uninvited one does not", async (c
   await bob.participant.join(room);
   await bob.participant.say(room, "thank you");
   await Promise.all([hub, ann, bob].map((listener) => listener.hears("thank you")));
+  for (const listener of [hub, ann, bob]) assert.ok(await listener.participant.settle(5_000), "all that was said was seen again");
   assert.deepEqual(await bob.participant.invites(), []);
   assert.deepEqual(await bob.participant.rooms(), [{ roomId: room, membership: "join" }]);
   for (const listener of [ann, bob]) assert.deepEqual(await ids(listener, room), await ids(hub, room));
@@ -104,6 +105,24 @@ test("a long history is fetched page by page, and told of oldest first", async (
     await hub.until("her leaving", ({ type, event }) => type === "event" && event.sender === ann.user && event.content.membership === "leave");
     await ann.stop();
   }
+});
+
+test("a user who leaves and joins again has a gap, and no false alarm", async (context) => {
+  const hub = await Listener.start(context, "hal");
+  const ann = await Listener.start(context, "ann");
+  const room = await hub.participant.create({ isPublic: true });
+  await ann.participant.join(room, [hub.name]);
+  await ann.participant.leave(room);
+  await ann.until("her own leaving", ({ type, event }) => type === "event" && event.content.membership === "leave");
+  await hub.participant.say(room, "not for her");
+  await ann.participant.join(room, [hub.name]);
+  await hub.participant.say(room, "welcome back");
+  const { checks } = await ann.hears("welcome back");
+  assert.ok(allPassed(checks));
+  assert.equal(ann.of("healed").length, 1);
+  assert.deepEqual(ann.of("event").filter(({ checks }) => !allPassed(checks, ["chain"])), []);
+  assert.deepEqual(ann.of("event").filter(({ checks }) => checks.chain === "failed"), []);
+  assertCalm(ann, hub);
 });
 
 test("a room that was left is not rejoined, and its hub hears of it", async (context) => {
