@@ -2,11 +2,13 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help start test chat bench tools prerequisites
+.PHONY: help start test chat bench fuzz tools prerequisites
 
 # On a build machine the lock file must already be right.
 LOCKED := $(if $(CI),--locked)
 XTASK := target/tools/xtask
+FUZZ_TARGETS ?= json event x_matrix request hub
+FUZZ_SECONDS ?= 300
 # One folder for all builds, also where the environment names another: steps find tools and module in it.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 export CARGO_TERM_COLOR ?= auto
@@ -18,6 +20,7 @@ help:
 	@echo 'make test    every test: native, WebAssembly in Node and in Chromium, the npm package, the worker'
 	@echo 'make chat    a hub and two participants hold a conversation; KEEP=1 lets you type for them, PORTS=8790,8791,8792 and DATA=folder choose where'
 	@echo 'make bench   measurements, natively and as WebAssembly, one "bench NAME VALUE UNIT" a line'
+	@echo 'make fuzz    each target of fuzz/ for FUZZ_SECONDS (300)'
 
 start: tools
 	$(call step,prerequisites)
@@ -80,6 +83,17 @@ bench: tools
 	$(XTASK) size
 	$(call step,the store of the worker)
 	npm --silent --prefix worker run bench
+
+# The stable toolchain suffices: libFuzzer's coverage is made by passes that it has, and a sanitizer of memory would find nothing where `unsafe` is forbidden.
+fuzz: prerequisites
+	@cargo fuzz --version >/dev/null 2>&1 || { echo '--> setup: cargo-fuzz'; cargo install cargo-fuzz --version 0.13.2 --locked --quiet; }
+	@command -v c++ >/dev/null 2>&1 || { echo 'missing: c++, which builds libFuzzer; install g++ from the distribution'; exit 1; }
+	@set -e; for target in $(FUZZ_TARGETS); do \
+	  printf '\n==> fuzz %s for %s s\n' "$$target" "$(FUZZ_SECONDS)"; \
+	  mkdir -p fuzz/corpus/$$target fuzz/seeds/$$target; \
+	  cargo fuzz run --sanitizer none --features run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+	    -max_total_time=$(FUZZ_SECONDS) -len_control=0 -timeout=60 -rss_limit_mb=4096 -print_final_stats=1; \
+	done
 
 # What no step can install: said before anything is built.
 prerequisites:

@@ -99,6 +99,18 @@ impl Duo {
         }
     }
 
+    /// The same hub and participant, opened from copies of their stores.
+    pub fn copy(&self) -> Self {
+        let open = |name: &str, from: &Driver<RoomMachine>| {
+            let machine = RoomMachine::new(identity(name), self.room_id.clone(), Ticket(1 << 32));
+            let mut driver = Driver::new(machine, from.store.clone(), from.keys.clone());
+            driver.now = from.now;
+            driver
+        };
+        let (hub, part) = (open(HUB, &self.hub), open(PART, &self.part));
+        Self { hub, part, room_id: self.room_id.clone(), sent: self.sent }
+    }
+
     /// Opens the participant's machine anew from its store.
     pub fn restart_part(&mut self) {
         let machine = RoomMachine::new(identity(PART), self.room_id.clone(), Ticket(1 << 32));

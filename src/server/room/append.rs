@@ -98,12 +98,18 @@ impl Append {
         let mut chained = Vec::with_capacity(self.candidates.len());
         let has_redactions = self.candidates.iter().any(|candidate| candidate.event().kind() == kind::REDACTION);
         for candidate in core::mem::take(&mut self.candidates) {
-            let (id, reply) = (candidate.lpdu_id(), candidate.reply);
+            let (id, is_over) = (candidate.lpdu_id(), context.is_over(&candidate));
+            let reply = candidate.reply;
             if candidate.agreed.is_some() {
                 context.offers.end(candidate.event());
             }
             if let Some(event_id) = id.and_then(|id| self.appended.get(&id)) {
-                reply.repeat(context, id, *event_id, &mut change);
+                if is_over {
+                    let failure = Failure::of(ErrorCode::Forbidden, "the knock was taken and has been answered since");
+                    change.then.extend(reply.refuse(context, id, failure));
+                } else {
+                    reply.repeat(context, id, *event_id, &mut change);
+                }
                 continue;
             }
             let is_move = candidate.event().kind() == kind::HUB;
@@ -283,6 +289,13 @@ impl Work for Append {
 }
 
 impl Context {
+    /// Whether a knock, should it be one that was taken before, has come to nothing: who knocked then is told no more of the room as it is now.
+    fn is_over(&self, candidate: &Candidate) -> bool {
+        let membership = self.room.as_ref().map(|room| room.state.membership(candidate.event().sender()));
+        matches!(candidate.reply, ReplyTo::Member(_, Membership::Knock))
+            && matches!(membership, Some(Membership::Leave | Membership::Ban))
+    }
+
     /// Why an event is refused, as it is answered.
     fn denied(&self, reason: &Denial) -> Failure {
         match reason {

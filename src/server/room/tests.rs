@@ -255,6 +255,25 @@ fn a_server_that_takes_nothing_while_it_is_outside_learns_nothing_of_that_time()
 }
 
 #[test]
+fn a_knock_that_was_refused_tells_no_more_of_the_room() {
+    let mut room = created(false);
+    let hugo = "@hugo:hub.example";
+    local(&mut room, hugo, "m.room.join_rules", Some(""), r#"{"join_rule":"knock"}"#);
+    let knock = lpdu(&room_id(), ANN, HUB, "m.room.member", Some(ANN), r#"{"membership":"knock"}"#, room.now);
+    let knocks = |room: &mut Driver<RoomMachine>| {
+        let (origin, keys, event) = (server(PART), keys_of(PART), document(&knock));
+        room.ask(Call::Room(RoomCall::SendMember { origin, keys, membership: Membership::Knock, event }))
+    };
+    let answer = knocks(&mut room);
+    assert!(matches!(&answer, Answer::Response(response) if response.status == 200), "{answer:?}");
+    assert_eq!(knocks(&mut room), answer, "sent again it is answered again");
+    local(&mut room, hugo, "m.room.member", Some(ANN), r#"{"membership":"ban"}"#);
+    local(&mut room, hugo, "m.room.name", Some(""), r#"{"name":"without Ann"}"#);
+    let Answer::Refused(failure) = knocks(&mut room) else { panic!("{answer:?}") };
+    assert_eq!(failure.code, ErrorCode::Forbidden);
+}
+
+#[test]
 fn an_event_refused_by_the_rules_spoils_no_other() {
     let mut room = created(true);
     join(&mut room, ANN);
