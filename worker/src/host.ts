@@ -1,7 +1,16 @@
 // What a machine needs around it: it is opened from its rows, its outputs are carried out in order, and what comes of them is handed back.
 // The contract stands as numbered steps in `src/server.rs`.
 import { encodeUnavailable, Machine } from "hublet";
-import type { Address, Identity, MachineInput, MachineOutput, Notification, HttpRequest, HttpResponse, SendError } from "hublet";
+import type {
+  Address,
+  HttpRequest,
+  HttpResponse,
+  Identity,
+  MachineInput,
+  MachineOutput,
+  Notification,
+  SendError,
+} from "hublet";
 
 /** Where a machine's rows are. */
 export interface Rows {
@@ -116,7 +125,8 @@ export class MachineHost {
       case "send":
         void this.#around.send(output.server, output.request).then((result) => {
           const { ticket } = output;
-          this.#resume(machine, typeof result === "string" ? { type: "notSent", ticket, error: result } : { type: "sent", ticket, response: result });
+          const isSent = typeof result !== "string";
+          this.#resume(machine, isSent ? { type: "sent", ticket, response: result } : { type: "notSent", ticket, error: result });
         });
         break;
       case "ask":

@@ -134,6 +134,16 @@ for (const [name, make, errcode] of EVENTS) {
   });
 }
 
+test("every X-Matrix header must hold", async () => {
+  const uri = makeJoin(room, "org.matrix.i-d.ralston-mimi-linearized-matrix.02");
+  const right = stranger.authorization(hub, "GET", uri);
+  const wrong = stranger.authorization(hub, "GET", uri, undefined, { sig: "A".repeat(86) });
+  const ask = (...headers) => stranger.raw(hub, "GET", uri, undefined, { authorization: headers.join(", ") });
+  assert.equal((await ask(right, right)).status, 200);
+  assert.equal((await ask(right, wrong)).status, 401);
+  assert.equal((await ask(wrong, right)).status, 401);
+});
+
 test("1.0 and -0 are refused although their values are integers", async () => {
   for (const literal of ["1.0", "-0", "1e0"]) {
     const lpdu = message({ number: 1 });

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { decodeAnswer, encodeCall, encodeUnavailable, Machine, MemoryStore } from "hublet";
 
-const built = fileURLToPath(new URL("../dist/host.js", import.meta.url));
+const built = fileURLToPath(new URL("../dist/test/host.js", import.meta.url));
 await build({
   entryPoints: [fileURLToPath(new URL("../src/host.ts", import.meta.url))],
   outfile: built,

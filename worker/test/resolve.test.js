@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-const outfile = fileURLToPath(new URL("../dist/resolve.js", import.meta.url));
+const outfile = fileURLToPath(new URL("../dist/test/resolve.js", import.meta.url));
 await build({
   entryPoints: [fileURLToPath(new URL("../src/resolve.ts", import.meta.url))],
   outfile,

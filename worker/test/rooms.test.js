@@ -96,3 +96,29 @@ test("what a participant sent while the hub was away is appended after its resta
   await hub.resume();
   await eventually(async () => (await hub.timeline(room)).some(saying("into the dark")), "the pending event", 90_000);
 });
+
+test("a room moves to another hub when the old one consents", async (t) => {
+  const [hub, part] = [await Hub.start(t), await Hub.start(t)];
+  const room = await hub.createRoom({ hub_transfer: true });
+  const path = (what) => `/rooms/${encodeURIComponent(room)}/${what}`;
+  const ann = part.user("ann");
+  await part.join(room, ann, [hub.name]);
+  const levels = (await hub.timeline(room)).find(({ event }) => event.type === "m.room.power_levels").event.content;
+  await hub.must("POST", path("events"), {
+    sender: hub.user("hal"),
+    type: "m.room.power_levels",
+    state_key: "",
+    content: { ...levels, users: { ...levels.users, [ann]: 100 } },
+  });
+  await part.shows(room, ({ event }) => event?.content.users?.[ann] === 100, "the new level");
+
+  await hub.must("POST", path("transfer"), { to: part.name });
+  await part.must("POST", path("events"), { sender: ann, type: "m.room.hub", state_key: "", content: {} });
+  await part.shows(room, ({ event }) => event?.type === "m.room.hub", "the move");
+  await hub.shows(room, ({ event }) => event?.type === "m.room.hub", "the move");
+  await part.say(room, ann, "from the new hub");
+  await hub.shows(room, saying("from the new hub"));
+  await hub.say(room, hub.user("hal"), "from the old hub");
+  const appended = await part.shows(room, saying("from the old hub"));
+  assert.equal(appended.event.hub_server, part.name);
+});

@@ -14,7 +14,7 @@ let workerd;
 before(async () => {
   await build({
     entryPoints: [file("store-cases.ts")],
-    outfile: file("../dist/store-cases.js"),
+    outfile: file("../dist/test/store-cases.js"),
     bundle: true,
     format: "esm",
     target: "es2022",
@@ -31,7 +31,7 @@ before(async () => {
       { type: "ESModule", include: ["**/*.js"] },
       { type: "CompiledWasm", include: ["**/*.wasm"] },
     ],
-    scriptPath: file("../dist/store-cases.js"),
+    scriptPath: file("../dist/test/store-cases.js"),
     compatibilityDate: "2026-01-01",
     durableObjects: { CASES: { className: "Cases", useSQLite: true } },
   });
