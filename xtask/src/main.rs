@@ -20,7 +20,7 @@ Usage: cargo xtask STEP
   build-wasm                     build the module and its glue into pkg/dist/
   size                           compare the gzipped module with its limit
   fence                          check that the core touches nothing outside itself
-  test-wasm node|browser [..]    run the suites of tests/wasm there; the rest goes to the tests
+  test-wasm node|browser [..]    run the core's unit tests and the suites of tests/wasm there; the rest goes to the tests
   bench-wasm node|browser [..]   run the benchmarks of benches/wasm there and print their lines
   wasm-bindgen [..]              the bindings generator, at the version that Cargo.lock names
   test-runner [..]               the runner that Cargo calls for tests built to WebAssembly";
@@ -46,7 +46,10 @@ fn run(mut arguments: Vec<OsString>) -> Result<()> {
         "test-wasm" => suites::test(&texts(&arguments)),
         "bench-wasm" => suites::bench(&texts(&arguments)),
         "wasm-bindgen" => wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(with_name(step, arguments)),
-        "test-runner" => wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args(with_name(step, arguments)),
+        "test-runner" => {
+            suites::enter_runners_folder()?;
+            wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args(with_name(step, arguments))
+        }
         "help" | "-h" | "--help" => {
             println!("{HELP}");
             Ok(())

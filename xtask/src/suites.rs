@@ -1,21 +1,33 @@
-//! The suites of `tests/wasm` and the benchmarks of `benches/wasm`, in Node or in headless Chromium.
+//! The core's unit tests, the suites of `tests/wasm` and the benchmarks of `benches/wasm`, in Node or in headless Chromium.
 
-use std::env::current_exe;
+use std::env::{current_exe, set_current_dir};
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
 use crate::setup;
-use crate::shell::{cargo, run};
+use crate::shell::{cargo, root, run};
 
 /// Seconds that a suite may take before its runner gives up.
 const PATIENCE: &str = "900";
 
-/// Runs the suites. `arguments`: the place, then what the tests themselves shall get, such as a filter.
+/// Runs the unit tests and the suites. `arguments`: the place, then what the tests themselves shall get, such as a filter.
 pub(crate) fn test(arguments: &[String]) -> Result<()> {
-    let (mut command, rest) = there("hublet-wasm-tests", "wasm-tests", arguments)?;
-    run(command.arg("--").args(rest))
+    for package in ["hublet", "hublet-wasm-tests"] {
+        let (mut command, rest) = there(package, "wasm-tests", arguments)?;
+        run(command.arg("--").args(rest))?;
+    }
+    Ok(())
+}
+
+/// The runner that Cargo calls, in a folder that says how the browser is started: Cargo calls it in the package's.
+pub(crate) fn enter_runners_folder() -> Result<()> {
+    if !Path::new("webdriver.json").is_file() {
+        set_current_dir(root().join("tests/wasm")).context("cannot enter tests/wasm")?;
+    }
+    Ok(())
 }
 
 /// Runs the benchmarks and prints their lines, each name marked with the place: `_wasm` in Node, `_wasm_chromium` there.
