@@ -5,6 +5,11 @@
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
+// There `#[test]` means a test in Node or in a browser.
+#[cfg(test)]
+#[cfg(target_arch = "wasm32")]
+#[macro_use]
+extern crate hublet_wasm_test;
 
 // Bytes: what every event and request is made of.
 pub mod id;

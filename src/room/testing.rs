@@ -1,5 +1,9 @@
 //! Events and rooms for the tests of the rules: well-formed, unsigned, with made-up hashes.
 
+#[cfg_attr(
+    target_family = "wasm",
+    allow(dead_code, reason = "the oracle, which uses the rest, is no module for WebAssembly")
+)]
 pub(crate) mod arbitrary;
 pub(crate) mod signed;
 

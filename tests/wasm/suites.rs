@@ -16,12 +16,18 @@ mod canonical_json_follows_published_vectors;
 mod dead_peers;
 #[path = "../ed25519_acceptance.rs"]
 mod ed25519_acceptance;
+#[path = "../ephemeral_data.rs"]
+mod ephemeral_data;
 #[path = "../gaps_are_healed.rs"]
 mod gaps_are_healed;
+#[path = "../history_before_the_join.rs"]
+mod history_before_the_join;
 #[path = "../hostile_hub.rs"]
 mod hostile_hub;
 #[path = "../hub_transfer.rs"]
 mod hub_transfer;
+#[path = "../invites_in_flight.rs"]
+mod invites_in_flight;
 #[path = "../joining.rs"]
 mod joining;
 #[path = "../json_refuses_malformed_text.rs"]

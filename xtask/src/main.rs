@@ -21,7 +21,7 @@ Usage: cargo xtask STEP
   build-wasm                     build the module and its glue into pkg/dist/
   size                           compare the gzipped module with its limit
   fence                          check that the core touches nothing outside itself
-  test-wasm node|browser [..]    run the suites of tests/wasm there; the rest goes to the tests
+  test-wasm node|browser [..]    run the core's unit tests and the suites of tests/wasm there; the rest goes to the tests
   bench native|node|browser [null-crypto] [..]
                                  run the benchmarks there and print their lines
   wasm-bindgen [..]              the bindings generator, at the version that Cargo.lock names
@@ -48,7 +48,10 @@ fn run(mut arguments: Vec<OsString>) -> Result<()> {
         "test-wasm" => suites::test(&texts(&arguments)),
         "bench" => benches::run(&texts(&arguments)),
         "wasm-bindgen" => wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(with_name(step, arguments)),
-        "test-runner" => wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args(with_name(step, arguments)),
+        "test-runner" => {
+            suites::enter_runners_folder()?;
+            wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args(with_name(step, arguments))
+        }
         "help" | "-h" | "--help" => {
             println!("{HELP}");
             Ok(())

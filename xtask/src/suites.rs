@@ -1,20 +1,32 @@
-//! The suites of `tests/wasm`, in Node or in headless Chromium.
+//! The core's unit tests and the suites of `tests/wasm`, in Node or in headless Chromium.
 
-use std::env::current_exe;
+use std::env::{current_exe, set_current_dir};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use crate::setup;
-use crate::shell::{cargo, run};
+use crate::shell::{cargo, root, run};
 
 /// Seconds that a suite may take before its runner gives up.
 const PATIENCE: &str = "900";
 
-/// Runs the suites. `arguments`: the place, then what the tests themselves shall get, such as a filter.
+/// Runs the unit tests and the suites. `arguments`: the place, then what the tests themselves shall get, such as a filter.
 pub(crate) fn test(arguments: &[String]) -> Result<()> {
-    let (mut command, rest) = there("hublet-wasm-tests", "wasm-tests", arguments)?;
-    run(command.arg("--").args(rest))
+    for package in ["hublet", "hublet-wasm-tests"] {
+        let (mut command, rest) = there(package, "wasm-tests", arguments)?;
+        run(command.arg("--").args(rest))?;
+    }
+    Ok(())
+}
+
+/// The runner that Cargo calls, in a folder that says how the browser is started: Cargo calls it in the package's.
+pub(crate) fn enter_runners_folder() -> Result<()> {
+    if !Path::new("webdriver.json").is_file() {
+        set_current_dir(root().join("tests/wasm")).context("cannot enter tests/wasm")?;
+    }
+    Ok(())
 }
 
 /// Cargo's command that tests a package in the place that the arguments begin with, and the further arguments.
