@@ -31,10 +31,6 @@ impl<K, V> Map<K, V> {
         self.entries.is_empty()
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.entries.clear();
-    }
-
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> + Clone {
         self.entries.iter().map(|(key, value)| (key, value))
     }
@@ -47,36 +43,16 @@ impl<K, V> Map<K, V> {
         self.entries.iter().map(|(_, value)| value)
     }
 
-    pub(crate) fn values_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut V> {
-        self.entries.iter_mut().map(|(_, value)| value)
-    }
-
     pub(crate) fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = (&K, &mut V)> {
         self.entries.iter_mut().map(|(key, value)| (&*key, value))
-    }
-
-    pub(crate) fn into_keys(self) -> impl DoubleEndedIterator<Item = K> {
-        self.entries.into_iter().map(|(key, _)| key)
     }
 
     pub(crate) fn into_values(self) -> impl DoubleEndedIterator<Item = V> {
         self.entries.into_iter().map(|(_, value)| value)
     }
 
-    pub(crate) fn first_key_value(&self) -> Option<(&K, &V)> {
-        self.entries.first().map(|(key, value)| (key, value))
-    }
-
-    pub(crate) fn last_key_value(&self) -> Option<(&K, &V)> {
-        self.entries.last().map(|(key, value)| (key, value))
-    }
-
     pub(crate) fn pop_first(&mut self) -> Option<(K, V)> {
         (!self.entries.is_empty()).then(|| self.entries.remove(0))
-    }
-
-    pub(crate) fn pop_last(&mut self) -> Option<(K, V)> {
-        self.entries.pop()
     }
 
     pub(crate) fn retain(&mut self, mut keeps: impl FnMut(&K, &mut V) -> bool) {
@@ -137,15 +113,6 @@ impl<K: Ord, V> Map<K, V> {
     /// The value of a key, to be set if it is not there.
     pub(crate) fn entry(&mut self, key: K) -> Entry<'_, K, V> {
         Entry { map: self, key }
-    }
-
-    /// The entries from a key on.
-    pub(crate) fn range_from_mut<Q: Ord + ?Sized>(&mut self, from: &Q) -> impl DoubleEndedIterator<Item = (&K, &mut V)>
-    where
-        K: Borrow<Q>,
-    {
-        let (Ok(at) | Err(at)) = self.place(from);
-        self.entries.iter_mut().skip(at).map(|(key, value)| (&*key, value))
     }
 }
 
@@ -227,11 +194,20 @@ impl<'m, K, V> IntoIterator for &'m Map<K, V> {
     }
 }
 
+impl<'m, K, V> IntoIterator for &'m mut Map<K, V> {
+    type Item = (&'m K, &'m mut V);
+    type IntoIter = core::iter::Map<core::slice::IterMut<'m, (K, V)>, fn(&'m mut (K, V)) -> (&'m K, &'m mut V)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.entries.iter_mut().map(|(key, value)| (&*key, value))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use alloc::{collections::BTreeMap, vec::Vec};
 
-    use proptest::prelude::{Strategy, any, prop, prop_oneof, proptest};
+    use proptest::prelude::{Just, Strategy, any, prop, prop_oneof, proptest};
 
     use super::Map;
 
@@ -241,7 +217,6 @@ mod tests {
         Remove(u8),
         Entry(u8, u16),
         PopFirst,
-        PopLast,
         RetainEven,
     }
 
@@ -250,15 +225,13 @@ mod tests {
             4 => any::<(u8, u16)>().prop_map(|(key, value)| Step::Insert(key % 32, value)),
             2 => any::<u8>().prop_map(|key| Step::Remove(key % 32)),
             2 => any::<(u8, u16)>().prop_map(|(key, value)| Step::Entry(key % 32, value)),
-            1 => prop_oneof![Just(Step::PopFirst), Just(Step::PopLast), Just(Step::RetainEven)],
+            1 => prop_oneof![Just(Step::PopFirst), Just(Step::RetainEven)],
         ]
     }
 
-    use proptest::prelude::Just;
-
     proptest! {
         #[test]
-        fn it_is_what_a_b_tree_is(steps in prop::collection::vec(step(), 0..80), from in 0_u8..32) {
+        fn it_is_what_a_b_tree_is(steps in prop::collection::vec(step(), 0..80)) {
             let (mut map, mut tree) = (Map::new(), BTreeMap::new());
             for step in steps {
                 match step {
@@ -266,7 +239,6 @@ mod tests {
                     Step::Remove(key) => assert_eq!(map.remove(&key), tree.remove(&key)),
                     Step::Entry(key, value) => assert_eq!(map.entry(key).or_insert(value), tree.entry(key).or_insert(value)),
                     Step::PopFirst => assert_eq!(map.pop_first(), tree.pop_first()),
-                    Step::PopLast => assert_eq!(map.pop_last(), tree.pop_last()),
                     Step::RetainEven => {
                         map.retain(|key, _| key % 2 == 0);
                         tree.retain(|key, _| key % 2 == 0);
@@ -274,10 +246,8 @@ mod tests {
                 }
                 assert!(map.iter().eq(tree.iter()) && map.keys().eq(tree.keys()) && map.values().eq(tree.values()));
                 assert_eq!((map.len(), map.is_empty()), (tree.len(), tree.is_empty()));
-                assert_eq!((map.first_key_value(), map.last_key_value()), (tree.first_key_value(), tree.last_key_value()));
                 assert!((0..32).all(|key| map.get(&key) == tree.get(&key) && map.contains_key(&key) == tree.contains_key(&key)));
             }
-            assert!(map.range_from_mut(&from).eq(tree.range_mut(from..)));
             assert_eq!(map.clone().into_iter().collect::<Vec<_>>(), tree.into_iter().collect::<Vec<_>>());
         }
     }

@@ -42,7 +42,9 @@ impl InputForm {
         let ticket = Ticket(self.ticket);
         match self.r#type.as_str() {
             "ask" => Ok(Input::Ask(ticket, decoded(call, "call", Call::decode)?)),
-            "answer" => Ok(Input::Answer(ticket, decoded(self.answer.take().map(ByteBuf::into_vec), "answer", Answer::decode)?)),
+            "answer" => {
+                Ok(Input::Answer(ticket, decoded(self.answer.take().map(ByteBuf::into_vec), "answer", Answer::decode)?))
+            }
             "keys" => Ok(Input::Keys(ticket, keys(&self.answers)?)),
             _ => self.outside(),
         }

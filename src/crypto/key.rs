@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 use core::fmt;
 
+use base64ct::{Base64Unpadded, Encoding};
 use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
 use thiserror::Error;
 
@@ -70,7 +71,7 @@ impl Eq for PreparedKey {}
 
 impl fmt::Debug for PreparedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PreparedKey({})", data_encoding::BASE64_NOPAD.encode(&self.0.bytes))
+        write!(f, "PreparedKey({})", Base64Unpadded::encode_string(&self.0.bytes))
     }
 }
 

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use core::fmt;
 
-use data_encoding::BASE64_NOPAD;
+use base64ct::{Base64Unpadded, Encoding};
 use thiserror::Error;
 
 /// The 64 bytes R ‖ S. Any 64 bytes make one; whether they are a signature is for `verify` to say.
@@ -35,11 +35,10 @@ impl Signature {
     /// [`SignatureError::Encoding`].
     pub fn parse(text: &str) -> Result<Self, SignatureError> {
         let mut bytes = [0; 64];
-        if BASE64_NOPAD.decode_len(text.len()) != Ok(bytes.len()) {
-            return Err(SignatureError::Encoding);
+        match Base64Unpadded::decode(text, &mut bytes).map(<[u8]>::len) {
+            Ok(64) => Ok(Self(bytes)),
+            _ => Err(SignatureError::Encoding),
         }
-        BASE64_NOPAD.decode_mut(text.as_bytes(), &mut bytes).map_err(|_| SignatureError::Encoding)?;
-        Ok(Self(bytes))
     }
 
     /// As [`Signature::parse`], but the padding `==` is accepted too, as key documents and X-Matrix headers may have it.
@@ -62,7 +61,7 @@ impl Signature {
 
     /// The 86 characters that stand in events.
     pub fn to_text(&self) -> String {
-        BASE64_NOPAD.encode(&self.0)
+        Base64Unpadded::encode_string(&self.0)
     }
 
     /// R and S.

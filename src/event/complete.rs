@@ -7,7 +7,6 @@
 use alloc::vec::Vec;
 use core::mem;
 
-use data_encoding::BASE64URL_NOPAD;
 use thiserror::Error;
 
 use super::{
@@ -23,7 +22,7 @@ use super::{
 };
 use crate::{
     crypto::{self, PreparedKey, Signature, SignatureError, SigningKey},
-    id::{EventId, KeyId, ServerName},
+    id::{EventId, KeyId, ServerName, base64},
 };
 
 /// What links an event into the log.
@@ -381,7 +380,7 @@ fn write_event_ids(out: &mut Vec<u8>, ids: &[EventId]) {
     for (index, id) in ids.iter().enumerate() {
         out.extend_from_slice(if index == 0 { b"\"$" } else { b",\"$" });
         let mut text = [0; 43];
-        BASE64URL_NOPAD.encode_mut(id.as_bytes(), &mut text);
+        base64::encode_url_into(id.as_bytes(), &mut text);
         out.extend_from_slice(&text);
         out.push(b'"');
     }

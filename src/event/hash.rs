@@ -1,6 +1,5 @@
 //! The three hashes of an event (spec, 3.2), each fed from slices of its canonical bytes.
 
-use data_encoding::BASE64_NOPAD;
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -10,7 +9,7 @@ use super::{
     redact::lpdu_hashes_member,
     room_version::{Keep, Linking},
 };
-use crate::id::EventId;
+use crate::id::{EventId, base64};
 
 /// What the LPDU hash does not cover.
 const NOT_IN_LPDU_HASH: [Field; 5] =
@@ -28,7 +27,7 @@ impl HashText {
 
     fn of(hasher: Sha256) -> Self {
         let mut text = [0; 43];
-        BASE64_NOPAD.encode_mut(&hasher.finalize(), &mut text);
+        base64::encode_into(&hasher.finalize(), &mut text);
         Self(text)
     }
 }

@@ -5,13 +5,12 @@
 
 use alloc::vec::Vec;
 
-use data_encoding::BASE64_NOPAD;
 use thiserror::Error;
 
 use super::{Event, SchemaError};
 use crate::{
     crypto::{self, Check, PreparedKey, Signature, SignatureError},
-    id::{KeyId, ServerName, Timestamp},
+    id::{KeyId, ServerName, Timestamp, base64},
     json::Value,
 };
 
@@ -113,7 +112,7 @@ impl SignatureText {
 
     pub(super) fn of(signature: &Signature) -> Self {
         let mut text = [0; 86];
-        BASE64_NOPAD.encode_mut(&signature.to_bytes(), &mut text);
+        base64::encode_into(&signature.to_bytes(), &mut text);
         Self(text)
     }
 

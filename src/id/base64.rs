@@ -5,7 +5,7 @@
 
 use alloc::{string::String, vec::Vec};
 
-use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD};
+use base64ct::{Base64Unpadded, Base64UrlUnpadded, Encoding};
 use thiserror::Error;
 
 /// A text is not the base64 asked for.
@@ -15,17 +15,27 @@ pub struct Base64Error;
 
 /// Standard alphabet, no padding.
 pub fn encode(bytes: &[u8]) -> String {
-    BASE64_NOPAD.encode(bytes)
+    Base64Unpadded::encode_string(bytes)
 }
 
 /// URL-safe alphabet, no padding.
 pub fn encode_url(bytes: &[u8]) -> String {
-    BASE64URL_NOPAD.encode(bytes)
+    Base64UrlUnpadded::encode_string(bytes)
+}
+
+/// As [`encode`], into a text of exactly that length; of another one it is left as it was.
+pub(crate) fn encode_into(bytes: &[u8], text: &mut [u8]) {
+    let _ = Base64Unpadded::encode(bytes, text);
+}
+
+/// As [`encode_url`], into a text of exactly that length; of another one it is left as it was.
+pub(crate) fn encode_url_into(bytes: &[u8], text: &mut [u8]) {
+    let _ = Base64UrlUnpadded::encode(bytes, text);
 }
 
 /// Standard alphabet, no padding, unused bits zero.
 pub fn decode_strict(text: &str) -> Result<Vec<u8>, Base64Error> {
-    BASE64_NOPAD.decode(text.as_bytes()).map_err(|_| Base64Error)
+    Base64Unpadded::decode_vec(text).map_err(|_| Base64Error)
 }
 
 /// As [`decode_strict`], but complete `=` padding is accepted too.
@@ -35,7 +45,7 @@ pub fn decode_lenient(text: &str) -> Result<Vec<u8>, Base64Error> {
 
 /// URL-safe alphabet, no padding, unused bits zero.
 pub fn decode_url_strict(text: &str) -> Result<Vec<u8>, Base64Error> {
-    BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| Base64Error)
+    Base64UrlUnpadded::decode_vec(text).map_err(|_| Base64Error)
 }
 
 /// As [`decode_url_strict`], but complete `=` padding is accepted too.
@@ -46,11 +56,10 @@ pub fn decode_url_lenient(text: &str) -> Result<Vec<u8>, Base64Error> {
 /// Strict decoding of exactly `N` bytes, such as a key or a signature.
 pub fn decode_array<const N: usize>(text: &str) -> Result<[u8; N], Base64Error> {
     let mut bytes = [0; N];
-    if BASE64_NOPAD.decode_len(text.len()) != Ok(N) {
-        return Err(Base64Error);
+    match Base64Unpadded::decode(text, &mut bytes).map(<[u8]>::len) {
+        Ok(length) if length == N => Ok(bytes),
+        _ => Err(Base64Error),
     }
-    BASE64_NOPAD.decode_mut(text.as_bytes(), &mut bytes).map_err(|_| Base64Error)?;
-    Ok(bytes)
 }
 
 /// As [`decode_array`], but complete `=` padding is accepted too.

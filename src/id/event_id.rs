@@ -2,9 +2,9 @@
 
 use core::fmt;
 
-use data_encoding::BASE64URL_NOPAD;
+use base64ct::{Base64UrlUnpadded, Encoding};
 
-use super::IdError;
+use super::{IdError, base64};
 
 const TEXT_LENGTH: usize = 44;
 
@@ -20,12 +20,10 @@ impl EventId {
     pub fn parse(text: &str) -> Result<Self, IdError> {
         let encoded = text.strip_prefix('$').ok_or(IdError::Prefix)?;
         let mut hash = [0; 32];
-        match BASE64URL_NOPAD.decode_len(encoded.len()) {
-            Ok(32) => {}
-            _ => return Err(IdError::Hash),
+        match Base64UrlUnpadded::decode(encoded, &mut hash).map(<[u8]>::len) {
+            Ok(32) => Ok(Self(hash)),
+            _ => Err(IdError::Hash),
         }
-        BASE64URL_NOPAD.decode_mut(encoded.as_bytes(), &mut hash).map_err(|_| IdError::Hash)?;
-        Ok(Self(hash))
     }
 
     /// The event ID of the event with this reference hash.
@@ -43,7 +41,7 @@ impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = [b'$'; TEXT_LENGTH];
         let [_, encoded @ ..] = &mut text;
-        BASE64URL_NOPAD.encode_mut(&self.0, encoded);
+        base64::encode_url_into(&self.0, encoded);
         f.pad(core::str::from_utf8(&text).unwrap_or_default())
     }
 }

@@ -4,7 +4,7 @@
 
 use alloc::string::String;
 
-use data_encoding::BASE32_NOPAD;
+use base32ct::{Base32Unpadded, Encoding};
 
 use super::{IdError, text::cut};
 
@@ -13,8 +13,7 @@ const LABEL_LENGTH: usize = 52;
 
 /// `key` as a name, acceptable or not.
 pub(super) fn write(key: &[u8; 32]) -> String {
-    let mut name = BASE32_NOPAD.encode(key);
-    name.make_ascii_lowercase();
+    let mut name = Base32Unpadded::encode_string(key);
     name.push('.');
     name.push_str(DOMAIN);
     name
@@ -30,12 +29,15 @@ pub(super) fn read(name: &str) -> Result<Option<[u8; 32]>, IdError> {
         return Ok(None);
     }
     let label = host.strip_suffix(DOMAIN).and_then(|rest| rest.strip_suffix('.')).ok_or(IdError::KeyName)?;
-    if port.is_some() || label.len() != LABEL_LENGTH || label.bytes().any(|b| b.is_ascii_uppercase()) {
+    if port.is_some() || label.len() != LABEL_LENGTH {
         return Err(IdError::KeyName);
     }
     let mut key = [0; 32];
-    let upper = label.to_ascii_uppercase();
-    BASE32_NOPAD.decode_mut(upper.as_bytes(), &mut key).map_err(|_| IdError::KeyName)?;
+    Base32Unpadded::decode(label, &mut key).map_err(|_| IdError::KeyName)?;
+    // The last character has four bits to spare; in the one valid spelling they are zero.
+    if Base32Unpadded::encode_string(&key) != label {
+        return Err(IdError::KeyName);
+    }
     Ok(Some(key))
 }
 

@@ -23,20 +23,8 @@ impl<T> Set<T> {
         self.members.is_empty()
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.members.clear();
-    }
-
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> + Clone {
         self.members.keys()
-    }
-
-    pub(crate) fn first(&self) -> Option<&T> {
-        self.members.first_key_value().map(|(member, ())| member)
-    }
-
-    pub(crate) fn last(&self) -> Option<&T> {
-        self.members.last_key_value().map(|(member, ())| member)
     }
 
     pub(crate) fn pop_first(&mut self) -> Option<T> {
@@ -124,7 +112,7 @@ mod tests {
     #[test]
     fn members_stand_in_order_and_once() {
         let mut set: Set<u8> = [3, 1, 2, 3].into();
-        assert_eq!((set.len(), set.first(), set.last()), (3, Some(&1), Some(&3)));
+        assert_eq!((set.len(), set.is_empty()), (3, false));
         assert!(!set.insert(1) && set.insert(9) && set.contains(&9) && set.remove(&2) && !set.remove(&2));
         assert_eq!((&set).into_iter().copied().collect::<Vec<_>>(), [1, 3, 9]);
         set.retain(|member| *member != 3);

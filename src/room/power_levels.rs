@@ -4,11 +4,11 @@
 //! `m.room.power_levels` event may be set at all is rule 9, in [`auth`](super::auth).
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 
 use super::content;
 use crate::id::UserId;
 use crate::json::Value;
+use crate::ordered::Map;
 
 /// The level of the room's creator while no `m.room.power_levels` event is set.
 pub const CREATOR_LEVEL: i64 = 100;
@@ -69,27 +69,23 @@ impl LevelField {
 /// The levels of a room, as one `m.room.power_levels` content gives them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PowerLevels {
-    fields: BTreeMap<LevelField, i64>,
+    fields: Map<LevelField, i64>,
     events: Levels,
     users: Levels,
     notifications: Levels,
 }
 
 /// Levels by name: event types, user IDs or kinds of notification.
-pub(super) type Levels = BTreeMap<Box<str>, i64>;
+pub(super) type Levels = Map<Box<str>, i64>;
 
 impl PowerLevels {
     /// No event: every level is its default.
-    pub(super) const NONE: Self = Self {
-        fields: BTreeMap::new(),
-        events: BTreeMap::new(),
-        users: BTreeMap::new(),
-        notifications: BTreeMap::new(),
-    };
+    pub(super) const NONE: Self =
+        Self { fields: Map::new(), events: Map::new(), users: Map::new(), notifications: Map::new() };
 
     /// Reads a content; malformed counts as absent, so this cannot fail.
     pub fn from_content(content: Value<'_>) -> Self {
-        let mut fields = BTreeMap::new();
+        let mut fields = Map::new();
         for field in LevelField::ALL {
             if let Some(level) = content::integer(content, field.name()) {
                 fields.insert(field, level);

@@ -15,7 +15,7 @@ mod rooms;
 #[cfg(test)]
 mod tests;
 
-use alloc::{boxed::Box, collections::BTreeMap, format, string::String, vec, vec::Vec};
+use alloc::{boxed::Box, format, string::String, vec, vec::Vec};
 
 use self::{devices::Devices, invite::Inviting, record::Records, rooms::Rooms};
 use super::{
@@ -28,6 +28,7 @@ use super::{
 use crate::{
     id::{RoomId, ServerName, UserId},
     json::write_object,
+    ordered::Map,
     store::{Row, Table, WriteBatch, Writer},
 };
 
@@ -42,11 +43,11 @@ pub struct AccountMachine {
     user: UserId,
     desk: Desk,
     stage: Stage,
-    pending: BTreeMap<Ticket, Pending>,
-    profile: BTreeMap<ProfileField, String>,
+    pending: Map<Ticket, Pending>,
+    profile: Map<ProfileField, String>,
     devices: Devices,
     rooms: Rooms,
-    aliases: BTreeMap<String, (RoomId, Vec<ServerName>)>,
+    aliases: Map<String, (RoomId, Vec<ServerName>)>,
     /// The number of the next key or message. They begin at 1, so that a device that has none can say 0.
     next_number: u64,
 }
@@ -71,11 +72,11 @@ impl AccountMachine {
             user,
             desk: Desk::new(first),
             stage: Stage::New,
-            pending: BTreeMap::new(),
-            profile: BTreeMap::new(),
+            pending: Map::new(),
+            profile: Map::new(),
             devices: Devices::default(),
             rooms: Rooms::default(),
-            aliases: BTreeMap::new(),
+            aliases: Map::new(),
             next_number: 1,
         }
     }

@@ -3,13 +3,7 @@
 //! [`direct`] needs only method, target and headers, so a host can stream the body to where it belongs. Whom the header names is a claim there; the peer
 //! machine checks it. [`Front`] answers what needs no authentication: `.well-known`, our own keys, and other servers' keys, from us as notary.
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    format,
-    string::String,
-    vec,
-    vec::Vec,
-};
+use alloc::{format, string::String, vec, vec::Vec};
 use core::time::Duration;
 
 use super::{
@@ -26,6 +20,7 @@ use crate::{
     crypto::Signature,
     id::{ServerName, Timestamp},
     json::{KeyOrder, Limits, parse, write_object},
+    ordered::{Map, Set},
 };
 
 /// The largest body that is read: a list of servers.
@@ -88,16 +83,16 @@ pub struct Front {
     /// A document that waits for its signature.
     signing: Option<(Ticket, Timestamp)>,
     /// Answers that are being put together, by who asked.
-    open: BTreeMap<Ticket, Assembly>,
+    open: Map<Ticket, Assembly>,
     /// Whose answer a peer machine's answer is for.
-    asked: BTreeMap<Ticket, Ticket>,
+    asked: Map<Ticket, Ticket>,
 }
 
 /// Key documents that are being put together.
 #[derive(Debug, Default)]
 struct Assembly {
     form: Form,
-    waiting: BTreeSet<Ticket>,
+    waiting: Set<Ticket>,
     wants_own: bool,
     documents: Vec<Vec<u8>>,
 }
@@ -122,8 +117,8 @@ impl Front {
             desk: Desk::new(first),
             own: None,
             signing: None,
-            open: BTreeMap::new(),
-            asked: BTreeMap::new(),
+            open: Map::new(),
+            asked: Map::new(),
         }
     }
 

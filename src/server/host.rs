@@ -3,12 +3,7 @@
 //! A host opens machines when they are first spoken to, carries what they say to each other, and leaves to its embedder what needs the outside:
 //! rows, requests, signatures of a platform key, time.
 
-use alloc::{
-    boxed::Box,
-    collections::{BTreeMap, VecDeque},
-    string::String,
-    vec::Vec,
-};
+use alloc::{boxed::Box, collections::VecDeque, string::String, vec::Vec};
 
 use super::{
     account::AccountMachine,
@@ -21,6 +16,7 @@ use super::{
     route::Routes,
 };
 use crate::id::Timestamp;
+use crate::ordered::Map;
 
 /// Opens the machine of an address; its tickets count up from the one given.
 type Opener = Box<dyn Fn(&Address, Ticket) -> Box<dyn Machine>>;
@@ -58,11 +54,11 @@ pub struct Host {
     identity: Identity,
     routes: Routes,
     opener: Opener,
-    machines: BTreeMap<Address, Box<dyn Machine>>,
-    wakes: BTreeMap<Address, Timestamp>,
+    machines: Map<Address, Box<dyn Machine>>,
+    wakes: Map<Address, Timestamp>,
     announced: Option<Timestamp>,
-    calls: BTreeMap<Ticket, (Address, Caller)>,
-    gathers: BTreeMap<(Address, Ticket), Gather>,
+    calls: Map<Ticket, (Address, Caller)>,
+    gathers: Map<(Address, Ticket), Gather>,
     next_ticket: u64,
     lives: u64,
     outputs: VecDeque<HostOutput>,
@@ -98,11 +94,11 @@ impl Host {
             identity,
             routes,
             opener,
-            machines: BTreeMap::new(),
-            wakes: BTreeMap::new(),
+            machines: Map::new(),
+            wakes: Map::new(),
             announced: None,
-            calls: BTreeMap::new(),
-            gathers: BTreeMap::new(),
+            calls: Map::new(),
+            gathers: Map::new(),
             next_ticket: 0,
             lives: 0,
             outputs: VecDeque::new(),

@@ -28,11 +28,7 @@ mod harness;
 #[cfg(test)]
 mod tests;
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    vec,
-    vec::Vec,
-};
+use alloc::{vec, vec::Vec};
 
 use self::{
     edus::EduQueue,
@@ -54,6 +50,7 @@ use super::{
 };
 use crate::{
     id::{RoomId, ServerName, Timestamp, UserId},
+    ordered::{Map, Set},
     store::{Row, Table},
 };
 
@@ -65,9 +62,9 @@ pub struct PeerMachine {
     desk: Desk,
     stage: Stage,
     /// What the answers that we wait for are answers to.
-    pending: BTreeMap<Ticket, Pending>,
+    pending: Map<Ticket, Pending>,
     /// Requests of the peer that have not been answered.
-    served: BTreeSet<Ticket>,
+    served: Set<Ticket>,
     lookup: Lookup,
     inbox: Inbox,
     intake: Intake,
@@ -137,8 +134,8 @@ impl PeerMachine {
             name,
             desk: Desk::new(first),
             stage: Stage::New,
-            pending: BTreeMap::new(),
-            served: BTreeSet::new(),
+            pending: Map::new(),
+            served: Set::new(),
             inbox: Inbox::default(),
             intake: Intake::default(),
             gathers: Gathers::default(),

@@ -33,11 +33,7 @@ mod tests;
 mod transfer;
 mod work;
 
-use alloc::{
-    boxed::Box,
-    collections::{BTreeMap, VecDeque},
-    vec::Vec,
-};
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
 use self::{
     context::Context,
@@ -50,6 +46,7 @@ use super::{
     message::{Answer, Call, PeerCall, RoomCall},
 };
 use crate::id::{RoomId, Timestamp};
+use crate::ordered::Map;
 
 /// One room of this server.
 pub struct RoomMachine {
@@ -57,7 +54,7 @@ pub struct RoomMachine {
     tickets: Ticket,
     writer: Writer,
     jobs: VecDeque<Job>,
-    waiting: BTreeMap<Ticket, Waiting>,
+    waiting: Map<Ticket, Waiting>,
     outputs: VecDeque<Output>,
     wake: Option<Timestamp>,
 }
@@ -97,7 +94,7 @@ impl RoomMachine {
             tickets: first_ticket,
             writer: Writer::Closed,
             jobs: VecDeque::new(),
-            waiting: BTreeMap::new(),
+            waiting: Map::new(),
             outputs: VecDeque::new(),
             wake: None,
         }

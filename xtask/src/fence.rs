@@ -13,7 +13,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use crate::shell::{cargo, output, root, say};
 
 /// Layers from the lowest to the highest; modules of one layer may import each other.
-const LAYERS: [&[&str]; 5] = [&["crypto", "id", "json"], &["event"], &["store"], &["room"], &["server"]];
+const LAYERS: [&[&str]; 5] = [&["crypto", "id", "json", "ordered"], &["event"], &["store"], &["room"], &["server"]];
 
 /// The modules at the root that the fence leaves open.
 const OPEN: [&str; 2] = ["adapters", "bindings"];

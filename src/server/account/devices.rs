@@ -1,6 +1,6 @@
 //! Devices, and their one-time keys: Olm keys and MLS key packages alike (spec, section 8).
 
-use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 
 use super::{AccountMachine, record};
 use crate::{
@@ -8,6 +8,7 @@ use crate::{
     event::verify_object,
     id::{DeviceId, UserId, base64},
     json::{Document, KeyOrder, Limits, ObjectWriter, Value, parse, write_object},
+    ordered::Map,
     server::{
         contract::{Output, Ticket},
         message::{Answer, ErrorCode, Failure, Notification, Response},
@@ -37,12 +38,12 @@ type Stored = (String, Document);
 /// All devices of a user and their keys.
 #[derive(Debug, Default)]
 pub(super) struct Devices {
-    devices: BTreeMap<DeviceId, Document>,
+    devices: Map<DeviceId, Document>,
     /// Counts the changes.
     version: u64,
     /// In the order in which they were added.
-    keys: BTreeMap<KeyName, BTreeMap<u64, Stored>>,
-    last_resort: BTreeMap<KeyName, Stored>,
+    keys: Map<KeyName, Map<u64, Stored>>,
+    last_resort: Map<KeyName, Stored>,
 }
 
 impl Devices {
@@ -107,7 +108,7 @@ impl Devices {
 
     /// Takes a key that was never given out, or else the one of last resort.
     fn claim(&mut self, name: &KeyName, batch: &mut WriteBatch) -> Option<Stored> {
-        match self.keys.get_mut(name).and_then(BTreeMap::pop_first) {
+        match self.keys.get_mut(name).and_then(Map::pop_first) {
             Some((number, stored)) => {
                 record::delete_key(name, Some(number), batch);
                 Some(stored)
@@ -121,7 +122,7 @@ impl AccountMachine {
     /// Gives out keys: they are gone before the answer leaves.
     pub(super) fn claim(&mut self, ticket: Ticket, wanted: &[(DeviceId, String)]) {
         let mut batch = WriteBatch::new();
-        let mut found: BTreeMap<&DeviceId, BTreeMap<String, Document>> = BTreeMap::new();
+        let mut found: Map<&DeviceId, Map<String, Document>> = Map::new();
         let mut few = Vec::new();
         for (device, algorithm) in wanted {
             let name = KeyName { device: device.clone(), algorithm: algorithm.clone() };
@@ -139,7 +140,7 @@ impl AccountMachine {
         self.desk.respond(ticket, answer);
         for KeyName { device, algorithm } in few {
             let name = KeyName { device, algorithm };
-            let left = self.devices.keys.get(&name).map_or(0, BTreeMap::len);
+            let left = self.devices.keys.get(&name).map_or(0, Map::len);
             if left < FEW_KEYS {
                 let left = u32::try_from(left).unwrap_or(u32::MAX);
                 let KeyName { device, algorithm } = name;

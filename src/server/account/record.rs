@@ -1,6 +1,6 @@
 //! The rows of [`Table::Account`]: what a key starts with says what the row is. Messages sort behind everything else.
 
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 
 use super::{
     devices::{Devices, KeyName},
@@ -9,6 +9,7 @@ use super::{
 use crate::{
     id::{DeviceId, RoomId, RoomVersionId, ServerName, UserId},
     json::{Document, KeyOrder, Limits, parse},
+    ordered::Map,
     room::membership::Membership,
     server::{endpoint::ProfileField, message::PendingInvite},
     store::{DecodeError, Query, Reader, Row, Table, WriteBatch, Writer},
@@ -32,10 +33,10 @@ pub(super) const NUMBER: [u8; 1] = [NUMBER_OF_NEXT];
 /// What is stored of a user, but for messages.
 #[derive(Debug, Default)]
 pub(super) struct Records {
-    pub(super) profile: BTreeMap<ProfileField, String>,
+    pub(super) profile: Map<ProfileField, String>,
     pub(super) devices: Devices,
     pub(super) rooms: Rooms,
-    pub(super) aliases: BTreeMap<String, (RoomId, Vec<ServerName>)>,
+    pub(super) aliases: Map<String, (RoomId, Vec<ServerName>)>,
     pub(super) next_number: u64,
 }
 

@@ -1,10 +1,11 @@
 //! The rooms that a user is joined to, and the invites and knocks that are open.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::vec::Vec;
 
 use super::record;
 use crate::{
     id::{RoomId, ServerName},
+    ordered::Map,
     room::membership::Membership,
     server::message::PendingInvite,
     store::WriteBatch,
@@ -16,8 +17,8 @@ pub(super) const MAX_INVITES: usize = 500;
 /// Rooms by ID.
 #[derive(Debug, Default)]
 pub(super) struct Rooms {
-    rooms: BTreeMap<RoomId, Open>,
-    invites: BTreeMap<RoomId, PendingInvite>,
+    rooms: Map<RoomId, Open>,
+    invites: Map<RoomId, PendingInvite>,
 }
 
 /// A join or a knock, or an invite to a room that we are in.

@@ -1,12 +1,13 @@
 //! The keys that a machine has learned, prepared once, as a source for verification.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::vec::Vec;
 
 use super::{KEY_NAME_KEY, own};
 use crate::{
     crypto::PreparedKey,
     event::{KeyLookup, KeySource, KeyUse, Role},
     id::{KeyId, ServerName, Timestamp},
+    ordered::Map,
     server::{
         identity::Identity,
         message::{ServerKeys, Validity},
@@ -16,7 +17,7 @@ use crate::{
 /// Keys by server and ID. A key is prepared when it is learned, and not again while its bytes stay the same.
 #[derive(Clone, Debug, Default)]
 pub struct KeyRing {
-    servers: BTreeMap<ServerName, BTreeMap<KeyId, Vec<Entry>>>,
+    servers: Map<ServerName, Map<KeyId, Vec<Entry>>>,
 }
 
 /// A key under an ID. There is more than one only if a server used an ID twice.

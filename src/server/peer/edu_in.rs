@@ -1,15 +1,12 @@
 //! EDUs of a transaction: each to whom it concerns, if it is the caller's to send (spec, section 11). What is malformed is dropped.
 
-use alloc::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-    vec::Vec,
-};
+use alloc::{borrow::Cow, vec::Vec};
 
 use super::{PeerMachine, Pending};
 use crate::{
     id::{DeviceId, RoomId, UserId},
     json::{Document, KeyOrder, Kind, Limits, Value, parse, write_object},
+    ordered::{Map, Set},
     server::{
         contract::{Address, Output},
         message::{Call, Notification, RoomCall},
@@ -26,8 +23,8 @@ type Message = (Option<DeviceId>, Document);
 
 impl PeerMachine {
     /// The messages to devices, by local user.
-    pub(super) fn device_messages(&self, edus: &[Document]) -> BTreeMap<UserId, Vec<Message>> {
-        let mut messages: BTreeMap<UserId, Vec<Message>> = BTreeMap::new();
+    pub(super) fn device_messages(&self, edus: &[Document]) -> Map<UserId, Vec<Message>> {
+        let mut messages: Map<UserId, Vec<Message>> = Map::new();
         for edu in edus {
             if let Some((user, message)) = self.device_message(edu.root()) {
                 messages.entry(user).or_default().push(message);
@@ -58,7 +55,7 @@ impl PeerMachine {
 
     /// Hands on what needs no answer: what is said in rooms, and which devices changed.
     pub(super) fn pass_on_edus(&mut self, edus: &[Document]) {
-        let mut rooms: BTreeMap<RoomId, Vec<Document>> = BTreeMap::new();
+        let mut rooms: Map<RoomId, Vec<Document>> = Map::new();
         for edu in edus {
             for room in rooms_of(edu) {
                 rooms.entry(room).or_default().push(edu.clone());
@@ -97,9 +94,9 @@ impl PeerMachine {
 }
 
 /// The rooms that an EDU in Matrix's shape is about; whether the sender may say it is for the room to judge.
-fn rooms_of(edu: &Document) -> BTreeSet<RoomId> {
+fn rooms_of(edu: &Document) -> Set<RoomId> {
     let root = edu.root();
-    let Some(content) = root.member("content") else { return BTreeSet::new() };
+    let Some(content) = root.member("content") else { return Set::new() };
     let room = |id: &str| RoomId::parse(id).ok();
     match text(root, "edu_type").as_deref() {
         Some("m.typing") => text(content, "room_id").and_then(|id| room(&id)).into_iter().collect(),
@@ -107,7 +104,7 @@ fn rooms_of(edu: &Document) -> BTreeSet<RoomId> {
             text(content, "room_id").and_then(|id| room(&id)).into_iter().collect()
         }
         Some("m.receipt") => content.members().filter_map(|member| room(&member.key())).take(MAX_ROOMS).collect(),
-        _ => BTreeSet::new(),
+        _ => Set::new(),
     }
 }
 

@@ -1,14 +1,12 @@
 //! GET `event` names no room: the rooms that the peer has to do with are searched, some at a time.
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    vec::Vec,
-};
+use alloc::{collections::VecDeque, vec::Vec};
 use core::time::Duration;
 
 use super::{PeerMachine, Pending};
 use crate::{
     id::{EventId, RoomId, Timestamp},
+    ordered::{Map, Set},
     server::{
         contract::{Address, Moment, Ticket},
         message::{Answer, Call, ErrorCode, Failure, RoomCall, RoomRead},
@@ -24,14 +22,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Searches under way, by who asked.
 #[derive(Debug, Default)]
 pub(super) struct Finds {
-    open: BTreeMap<Ticket, Find>,
+    open: Map<Ticket, Find>,
 }
 
 #[derive(Debug)]
 struct Find {
     event: EventId,
     rooms: VecDeque<RoomId>,
-    asked: BTreeSet<RoomId>,
+    asked: Set<RoomId>,
     deadline: Timestamp,
 }
 
@@ -44,7 +42,7 @@ impl Finds {
 impl PeerMachine {
     pub(super) fn find(&mut self, moment: Moment, ticket: Ticket, event: EventId) {
         let deadline = moment.now.saturating_add(PATIENCE);
-        let find = Find { event, rooms: self.rooms.all().into(), asked: BTreeSet::new(), deadline };
+        let find = Find { event, rooms: self.rooms.all().into(), asked: Set::new(), deadline };
         self.finds.open.insert(ticket, find);
         self.search_on(ticket);
     }

@@ -1,14 +1,12 @@
 //! Requests about several local users: each is asked, and the answer is put together.
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    vec::Vec,
-};
+use alloc::vec::Vec;
 
 use super::{PeerMachine, Pending};
 use crate::{
     id::UserId,
     json::{Document, write_object},
+    ordered::{Map, Set},
     server::{
         contract::{Address, Ticket},
         endpoint::body::{DeviceQuery, KeyClaim},
@@ -19,15 +17,15 @@ use crate::{
 /// Answers that are being put together, by who asked.
 #[derive(Debug, Default)]
 pub(super) struct Gathers {
-    open: BTreeMap<Ticket, Gather>,
+    open: Map<Ticket, Gather>,
 }
 
 #[derive(Debug)]
 struct Gather {
     /// The member of the answer that holds the users.
     member: &'static str,
-    waiting: BTreeSet<UserId>,
-    found: BTreeMap<UserId, Document>,
+    waiting: Set<UserId>,
+    found: Map<UserId, Document>,
 }
 
 impl PeerMachine {
@@ -43,7 +41,7 @@ impl PeerMachine {
 
     /// Asks our own users; others are left out.
     fn gather(&mut self, ticket: Ticket, member: &'static str, calls: Vec<(UserId, AccountCall)>) {
-        let mut gather = Gather { member, waiting: BTreeSet::new(), found: BTreeMap::new() };
+        let mut gather = Gather { member, waiting: Set::new(), found: Map::new() };
         for (user, call) in calls {
             if self.is_ours(&user) {
                 gather.waiting.insert(user.clone());

@@ -1,8 +1,9 @@
 //! What became of the transactions that a peer sent us (spec, section 6, /send): IDs are per endpoint, the last answer is kept over restarts.
 
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 
 use crate::{
+    ordered::Map,
     server::{
         contract::Ticket,
         message::{ErrorCode, Failure, Response},
@@ -53,14 +54,14 @@ pub(super) enum Entry {
 /// The transactions of one peer.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
-    last: BTreeMap<Lane, (String, Response)>,
-    running: BTreeMap<(Lane, String), Vec<Ticket>>,
+    last: Map<Lane, (String, Response)>,
+    running: Map<(Lane, String), Vec<Ticket>>,
 }
 
 impl Inbox {
     /// Reads the rows of [`Table::Inbox`]. What cannot be read is done again if it is asked again.
     pub(super) fn open(rows: &[Row]) -> Self {
-        Self { last: rows.iter().filter_map(|row| read(row).ok()).collect(), running: BTreeMap::new() }
+        Self { last: rows.iter().filter_map(|row| read(row).ok()).collect(), running: Map::new() }
     }
 
     /// A transaction has come.

@@ -3,7 +3,7 @@
 //! The peer itself is asked first, a notary after. Whoever waits, waits 5 seconds in all; a server that failed is not asked again for 10 minutes. An answer
 //! that comes too late is still learned.
 
-use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+use alloc::{boxed::Box, vec::Vec};
 use core::time::Duration;
 
 use super::{PeerMachine, Pending, ask::response_of, serve::Served};
@@ -11,6 +11,7 @@ use crate::{
     crypto::PreparedKey,
     id::{KeyId, ServerName, Timestamp},
     json::{Document, KeyOrder, Limits, parse},
+    ordered::Map,
     server::{
         contract::{Address, Moment, Output, Ticket},
         identity::Identity,
@@ -65,7 +66,7 @@ pub(super) struct Lookup {
     /// The notary that is being asked.
     notary: Option<Notary>,
     /// When each notary may be asked again.
-    notary_again: BTreeMap<ServerName, Timestamp>,
+    notary_again: Map<ServerName, Timestamp>,
 }
 
 /// A notary that is being asked.
@@ -108,7 +109,7 @@ impl Lookup {
             second: None,
             direct_again: Timestamp::default(),
             notary: None,
-            notary_again: BTreeMap::new(),
+            notary_again: Map::new(),
         }
     }
 

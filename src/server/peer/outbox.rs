@@ -2,17 +2,13 @@
 //!
 //! This is the bookkeeping; `send` acts on it. Nothing here need outlive the machine: what was not reported as delivered is pulled again.
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    format,
-    string::String,
-    vec::Vec,
-};
+use alloc::{collections::VecDeque, format, string::String, vec::Vec};
 use core::time::Duration;
 
 use super::{edus::Taken, splice::Splice};
 use crate::{
     id::{EventId, RoomId, Timestamp},
+    ordered::{Map, Set},
     server::{
         contract::Moment,
         desk::Mark,
@@ -45,7 +41,7 @@ const MOST_TRIES: u8 = 3;
 /// All rooms that owe the peer something, and the transaction under way.
 #[derive(Debug)]
 pub(super) struct Outbox {
-    rooms: BTreeMap<RoomId, Owing>,
+    rooms: Map<RoomId, Owing>,
     /// The room that was served last.
     turn: Option<RoomId>,
     pub(super) sending: Option<Sending>,
@@ -58,7 +54,7 @@ pub(super) struct Outbox {
     /// How many things are to be sent alone, to find the one that is refused.
     pub(super) singles: usize,
     /// Rooms whose answer to the peer's join is not out: nothing of them is sent before it.
-    pub(super) joining: BTreeMap<RoomId, Joining>,
+    pub(super) joining: Map<RoomId, Joining>,
     /// EDUs of a transaction that was taken apart, last first; to be queued again.
     pub(super) returned: Vec<Taken>,
 }
@@ -88,9 +84,9 @@ struct Batch {
     shelf: Shelf,
     position: i64,
     events: VecDeque<(EventId, Vec<u8>)>,
-    done: BTreeSet<EventId>,
+    done: Set<EventId>,
     refused: Vec<(EventId, Failure)>,
-    tries: BTreeMap<EventId, u8>,
+    tries: Map<EventId, u8>,
 }
 
 /// A transaction under way.
@@ -127,13 +123,13 @@ pub(super) enum Phase {
     /// To be sent again, when it is time.
     Waiting,
     /// It is time: these rooms are asked whether they still owe what it carries.
-    Asking(BTreeSet<RoomId>),
+    Asking(Set<RoomId>),
 }
 
 impl Default for Outbox {
     fn default() -> Self {
         Self {
-            rooms: BTreeMap::new(),
+            rooms: Map::new(),
             turn: None,
             sending: None,
             made: 0,
@@ -142,7 +138,7 @@ impl Default for Outbox {
             last_attempt: Timestamp::default(),
             body_limit: MAX_BODY,
             singles: 0,
-            joining: BTreeMap::new(),
+            joining: Map::new(),
             returned: Vec::new(),
         }
     }
@@ -291,7 +287,7 @@ impl Outbox {
     }
 
     /// The peer has dealt with the transaction; these it refused. Gives back the numbers of the lasting EDUs that it carried.
-    pub(super) fn settle(&mut self, mut failed: BTreeMap<EventId, Failure>, now: Timestamp) -> Vec<u64> {
+    pub(super) fn settle(&mut self, mut failed: Map<EventId, Failure>, now: Timestamp) -> Vec<u64> {
         (self.attempts, self.next_attempt) = (0, Timestamp::default());
         self.singles = self.singles.saturating_sub(1);
         let mut numbers = Vec::new();
@@ -308,7 +304,7 @@ impl Outbox {
     }
 
     /// The peer refused the transaction and named what for: the rest goes into others.
-    pub(super) fn refuse(&mut self, mut failed: BTreeMap<EventId, Failure>, now: Timestamp) {
+    pub(super) fn refuse(&mut self, mut failed: Map<EventId, Failure>, now: Timestamp) {
         if let Some(sending) = &mut self.sending {
             for item in core::mem::take(&mut sending.items) {
                 match item {
@@ -412,7 +408,7 @@ impl Outbox {
         !is_out && self.rooms.values().all(|owing| owing.batch.is_none() && owing.reporting.is_none())
     }
 
-    fn rooms_in_flight(&self) -> BTreeSet<RoomId> {
+    fn rooms_in_flight(&self) -> Set<RoomId> {
         let items = self.sending.iter().flat_map(|sending| &sending.items);
         let room = |item: &Item| match item {
             Item::Pdu(room, ..) => Some(room.clone()),

@@ -1,9 +1,10 @@
 //! The rooms that we share with a peer: which to search for an event, and which owe it something.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::vec::Vec;
 
 use crate::{
     id::RoomId,
+    ordered::Map,
     store::{Row, Table, WriteBatch, Writer},
 };
 
@@ -15,7 +16,7 @@ pub(super) const PREFIX: &[u8] = b"room:";
 /// Rooms by ID; kept over restarts.
 #[derive(Debug, Default)]
 pub(super) struct Rooms {
-    rooms: BTreeMap<RoomId, Debt>,
+    rooms: Map<RoomId, Debt>,
 }
 
 /// Whether a room may owe the peer something.

@@ -2,7 +2,7 @@
 //!
 //! No lock is held while one is out: an event's echo may be served before the answer to the transaction that carried it.
 
-use alloc::{collections::BTreeMap, format, vec::Vec};
+use alloc::{format, vec::Vec};
 use core::time::Duration;
 
 use super::{
@@ -15,6 +15,7 @@ use super::{
 use crate::{
     id::{EventId, RoomId},
     json::{KeyOrder, Kind, Limits, parse},
+    ordered::{Map, Set},
     server::{
         contract::{Address, Moment, Output, Ticket},
         endpoint::body::{MAX_EDUS, failed_pdus},
@@ -40,9 +41,9 @@ const LONGEST_ASKED: Duration = Duration::from_secs(3_600);
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     /// Dealt with, but for what was refused.
-    Taken(BTreeMap<EventId, Failure>),
+    Taken(Map<EventId, Failure>),
     /// Refused as a whole, for the sake of these.
-    Named(BTreeMap<EventId, Failure>),
+    Named(Map<EventId, Failure>),
     /// Refused as a whole: too large.
     TooLarge(Failure),
     /// Refused as a whole, and nothing says for which event's sake.
@@ -123,7 +124,7 @@ impl PeerMachine {
 
     /// Sends the waiting transaction again, just as it was, if its rooms still owe all that it carries.
     fn repeat(&mut self, moment: Moment) {
-        let unchanged = |sending: &&mut Sending| sending.phase == Phase::Asking(alloc::collections::BTreeSet::new());
+        let unchanged = |sending: &&mut Sending| sending.phase == Phase::Asking(Set::new());
         if let Some(sending) = self.outbox.sending.as_mut().filter(unchanged)
             && let Some(request) = sending.request.take()
         {
@@ -211,7 +212,7 @@ impl PeerMachine {
         }
     }
 
-    fn settle_transaction(&mut self, moment: Moment, failed: BTreeMap<EventId, Failure>) {
+    fn settle_transaction(&mut self, moment: Moment, failed: Map<EventId, Failure>) {
         let mut batch = WriteBatch::new();
         let numbers = self.outbox.settle(failed, moment.now);
         edus::remove(numbers.into_iter(), &mut batch);
@@ -224,7 +225,7 @@ fn verdict(result: Result<Response, SendError>, items: &[Item]) -> Verdict {
     let body = parse(&response.body, KeyOrder::Utf16, LIMITS).ok();
     let root = body.as_ref().map(|body| body.root()).filter(|root| root.kind() == Kind::Object);
     let named = root.into_iter().flat_map(failed_pdus).filter(|(id, _)| carries(items, id));
-    let named: BTreeMap<_, _> = named.map(|(id, entry)| (id, Failure::read(response.status, entry))).collect();
+    let named: Map<_, _> = named.map(|(id, entry)| (id, Failure::read(response.status, entry))).collect();
     let failure = root.map_or_else(
         || Failure::new(response.status, ErrorCode::Unknown, "answer is not JSON"),
         |root| Failure::read(response.status, root),

@@ -3,12 +3,7 @@
 //! Its PDUs go to their rooms, each room's in order; the answer is durable before it leaves. A bad PDU spoils only itself. A crash before the answer is
 //! durable lets the peer send the transaction again, which a room's memory of LPDUs makes safe.
 
-use alloc::{
-    collections::{BTreeMap, VecDeque},
-    format,
-    string::String,
-    vec::Vec,
-};
+use alloc::{collections::VecDeque, format, string::String, vec::Vec};
 use core::time::Duration;
 
 use super::{
@@ -19,6 +14,7 @@ use crate::{
     event::{I_1, received_id},
     id::{RoomId, Timestamp, UserId},
     json::{Document, Value, write_object},
+    ordered::Map,
     server::{
         contract::{Address, Moment, Ticket},
         endpoint::body,
@@ -53,9 +49,9 @@ struct Running {
     body: Document,
     deadline: Timestamp,
     /// What is not answered yet.
-    parts: BTreeMap<Ticket, Part>,
+    parts: Map<Ticket, Part>,
     /// The answer, by event ID.
-    failed: BTreeMap<String, Failure>,
+    failed: Map<String, Failure>,
     /// Rooms to remember, and the answer's row.
     batch: WriteBatch,
 }
@@ -107,7 +103,7 @@ impl PeerMachine {
     fn start(&mut self, moment: Moment, id: String, body: Document) {
         let deadline = moment.now.saturating_add(PATIENCE);
         let mut running =
-            Running { id, body, deadline, parts: BTreeMap::new(), failed: BTreeMap::new(), batch: WriteBatch::new() };
+            Running { id, body, deadline, parts: Map::new(), failed: Map::new(), batch: WriteBatch::new() };
         let mut calls = Vec::new();
         for (room, places) in running.by_room() {
             calls.push((self.receive(&running, &room, &places), Part::Room { room, places, again: false }));
@@ -239,7 +235,7 @@ impl Running {
     /// The places of each room's PDUs, rooms in the order of their first one. What no room can be given fails.
     fn by_room(&mut self) -> Vec<(RoomId, Vec<usize>)> {
         let mut rooms: Vec<(RoomId, Vec<usize>)> = Vec::new();
-        let mut index = BTreeMap::new();
+        let mut index = Map::new();
         let mut bad = Vec::new();
         for (place, pdu) in self.pdus().into_iter().enumerate() {
             let room = pdu.member("room_id").and_then(Value::as_str).and_then(|id| RoomId::parse(&id).ok());

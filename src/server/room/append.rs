@@ -1,6 +1,6 @@
 //! Appending, at the hub: authorise and chain each event on the one before, then sign all, then commit once.
 
-use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+use alloc::{boxed::Box, vec::Vec};
 
 use super::{
     accounts,
@@ -16,6 +16,7 @@ use crate::{
     crypto::Signature,
     event::{ChainedPdu, HubIdentity, Integrity, Sender},
     id::EventId,
+    ordered::Map,
     room::{
         auth_rule::AuthRule,
         authorize::{self, Before, Denial},
@@ -37,7 +38,7 @@ pub(super) struct Append {
     candidates: Vec<Candidate>,
     change: Change,
     /// LPDU ID to event ID of what was appended before, as far as these candidates ask.
-    appended: BTreeMap<EventId, EventId>,
+    appended: Map<EventId, EventId>,
     known: KnownLog,
     stage: Stage,
 }
@@ -70,7 +71,7 @@ impl Append {
 
     /// Appends these in order, as part of a change.
     pub(super) fn with(candidates: Vec<Candidate>, change: Change) -> Box<dyn Work> {
-        let (appended, known) = (BTreeMap::new(), KnownLog::default());
+        let (appended, known) = (Map::new(), KnownLog::default());
         Box::new(Self { candidates, change, appended, known, stage: Stage::Fresh })
     }
 

@@ -1,6 +1,6 @@
 //! The operator's consent that another server may become the hub (spec, section 9).
 
-use alloc::{boxed::Box, collections::BTreeSet, vec, vec::Vec};
+use alloc::{boxed::Box, vec, vec::Vec};
 
 use super::{
     context::Context,
@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     id::ServerName,
+    ordered::Set,
     room::HubTransfer,
     server::{
         contract::{Moment, Output, Ticket},
@@ -24,7 +25,7 @@ pub(super) fn query() -> Query {
 }
 
 /// The consents of the rows found.
-pub(super) fn open(rows: &[Row]) -> Result<BTreeSet<ServerName>, DecodeError> {
+pub(super) fn open(rows: &[Row]) -> Result<Set<ServerName>, DecodeError> {
     let name = |row: &Row| {
         let name = row.key.strip_prefix(PREFIX).and_then(|name| core::str::from_utf8(name).ok());
         name.and_then(|name| ServerName::parse(name).ok()).ok_or(DecodeError("consent to what is no server name"))

@@ -1,6 +1,6 @@
 //! What the work of one room shares.
 
-use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
+use alloc::{boxed::Box, vec::Vec};
 
 use super::{
     consent, create, draft, hub, join, local,
@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     id::{RoomId, ServerName, Timestamp},
+    ordered::Set,
     room::{acl, head::Room},
     server::{
         contract::{Moment, Output, Ticket},
@@ -36,7 +37,7 @@ pub(super) struct Context {
     /// What we sent and have not seen again, while another server is the hub.
     pub(super) pending: Pending,
     /// Servers that may take the room over.
-    pub(super) consents: BTreeSet<ServerName>,
+    pub(super) consents: Set<ServerName>,
     pub(super) keys: KeyRing,
     /// When the input came that is being dealt with: which keys are current hangs on it.
     pub(super) now: Timestamp,
@@ -66,7 +67,7 @@ impl Context {
             room: None,
             owed: Owed::default(),
             pending: Pending::default(),
-            consents: BTreeSet::new(),
+            consents: Set::new(),
             unproven: Unproven::default(),
             transfer: None,
             missed: Missed::default(),

@@ -7,12 +7,7 @@ mod answer;
 mod rows;
 mod template;
 
-use alloc::{
-    boxed::Box,
-    collections::{BTreeSet, VecDeque},
-    vec,
-    vec::Vec,
-};
+use alloc::{boxed::Box, collections::VecDeque, vec, vec::Vec};
 use core::time::Duration;
 
 use self::{answer::JoinAnswer, rows::Rows};
@@ -30,6 +25,7 @@ use crate::{
     event::{LpduDraft, RoomVersionRules, SignedLpdu},
     id::{ServerName, UserId},
     json::{Document, Limits, parse},
+    ordered::Set,
     room::{kind, membership::Membership},
     server::{
         contract::{Moment, Output, Ticket},
@@ -79,7 +75,7 @@ pub(super) fn work(
             Err(failure) => refuse(ticket, failure),
         };
     }
-    let mut known = BTreeSet::from([ours.clone()]);
+    let mut known = Set::from([ours.clone()]);
     let creator = ServerName::parse(context.room_id.server()).ok();
     let servers = via.into_iter().chain(context.hub().cloned()).chain(creator);
     let servers: VecDeque<_> = servers.filter(|server| known.insert(server.clone())).take(MAX_SERVERS).collect();
@@ -94,7 +90,7 @@ struct Outsider {
     /// The servers still to be asked; the first is being asked.
     servers: VecDeque<ServerName>,
     /// The servers that were ever to be asked.
-    known: BTreeSet<ServerName>,
+    known: Set<ServerName>,
     /// What the last one said.
     refusal: Option<Failure>,
     /// How often the event was sent to the first one.

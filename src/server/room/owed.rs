@@ -3,13 +3,11 @@
 //! A server with a joined user is owed the log behind the position that it has. One that has just lost its last user, or was kicked or banned, is owed
 //! up to that event and no further. A long absence costs nothing but the distance.
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    vec::Vec,
-};
+use alloc::vec::Vec;
 
 use crate::{
     id::ServerName,
+    ordered::{Map, Set},
     room::log::position_key,
     store::{DecodeError, Reader, Row, Table, WriteBatch, Writer},
 };
@@ -36,15 +34,15 @@ struct Share {
 /// What every server is owed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Owed {
-    shares: BTreeMap<ServerName, Share>,
+    shares: Map<ServerName, Share>,
     /// Shares that have moved since they were last written. Written with the next append: what is lost before that is sent twice, which does no harm.
-    moved: BTreeSet<ServerName>,
+    moved: Set<ServerName>,
 }
 
 impl Owed {
     /// Reads what is owed from the rows of [`Table::Owed`].
     pub(super) fn open(rows: &[Row]) -> Result<Self, DecodeError> {
-        let mut shares = BTreeMap::new();
+        let mut shares = Map::new();
         for row in rows {
             let name = core::str::from_utf8(&row.key).ok().and_then(|text| ServerName::parse(text).ok());
             let name = name.ok_or(DecodeError("owed to what is no server name"))?;
@@ -55,7 +53,7 @@ impl Owed {
             let (sent, is_open, until) = (reader.position()?, reader.u8()? == 1, reader.position()?);
             shares.insert(name, Share { sent, until: (!is_open).then_some(until), nudged: false });
         }
-        Ok(Self { shares, moved: BTreeSet::new() })
+        Ok(Self { shares, moved: Set::new() })
     }
 
     /// From now on a server is owed what follows `position`.

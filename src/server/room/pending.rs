@@ -1,6 +1,6 @@
 //! What our users sent to the hub and we have not seen again: durable until its echo comes, or a refusal, or nothing for too long.
 
-use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+use alloc::{boxed::Box, vec::Vec};
 use core::time::Duration;
 
 use super::{
@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     id::{EventId, RoomId, Timestamp},
+    ordered::Map,
     room::log::{position_key, position_of},
     server::{
         contract::{Moment, Output},
@@ -25,7 +26,7 @@ const ECHO_TIME: Duration = Duration::from_secs(60);
 /// LPDUs in the order in which they were sent.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    lpdus: BTreeMap<i64, Lpdu>,
+    lpdus: Map<i64, Lpdu>,
     next: i64,
 }
 
@@ -82,7 +83,7 @@ impl Pending {
 
     /// The hub has dealt with everything up to `sequence`.
     pub(super) fn delivered(&mut self, sequence: i64, now: Timestamp) {
-        for (_, lpdu) in self.lpdus.range_mut(..=sequence) {
+        for (_, lpdu) in self.lpdus.iter_mut().take_while(|(number, _)| **number <= sequence) {
             lpdu.taken.get_or_insert(now);
         }
     }

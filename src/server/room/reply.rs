@@ -1,7 +1,8 @@
 //! Answers to transactions, put together while their events are settled one by one.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::vec::Vec;
 
+use crate::ordered::Map;
 use crate::server::{
     contract::{Output, Ticket},
     message::{Answer, Outcome},
@@ -17,7 +18,7 @@ pub(super) struct Seat {
 /// The transactions that are not answered yet.
 #[derive(Debug, Default)]
 pub(super) struct Replies {
-    open: BTreeMap<u64, Open>,
+    open: Map<u64, Open>,
     next: u64,
 }
 

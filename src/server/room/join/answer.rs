@@ -1,15 +1,12 @@
 //! The answer to send_join, checked: every event by its signatures and hashes, and by the events that authorise it (spec, section 7).
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    string::String,
-    vec::Vec,
-};
+use alloc::{string::String, vec::Vec};
 
 use crate::{
     event::{KeySource, RoomVersionRules, UnverifiedPdu, VerifiedPdu},
     id::{EventId, RoomId},
     json::{Document, Kind, Value},
+    ordered::{Map, Set},
     room::{
         auth_chain::AuthChain,
         authorize::{self, Before},
@@ -29,7 +26,7 @@ pub(super) struct JoinAnswer {
     /// Every other event once: first what only authorises others, then the state in its order.
     events: Vec<UnverifiedPdu>,
     /// Which of the events are state.
-    state: BTreeSet<EventId>,
+    state: Set<EventId>,
 }
 
 /// What a hub says of its room, checked.
@@ -40,7 +37,7 @@ pub(super) struct Admitted {
     /// What authorises the state and is not among it; then the state, in its order.
     pub(super) events: Vec<VerifiedPdu>,
     /// Which of the events are state.
-    pub(super) state: BTreeSet<EventId>,
+    pub(super) state: Set<EventId>,
 }
 
 impl JoinAnswer {
@@ -68,7 +65,7 @@ impl JoinAnswer {
         };
         let join = body.root().member("event").or_else(|| body.root().member("pdu"));
         let join = parse(join.ok_or("`event` is missing")?)?;
-        let mut state = BTreeSet::from([join.event_id()]);
+        let mut state = Set::from([join.event_id()]);
         let mut in_state = Vec::new();
         for event in elements(body, "state") {
             let pdu = parse(event)?;
@@ -78,7 +75,7 @@ impl JoinAnswer {
             }
         }
         state.remove(&join.event_id());
-        let mut others = BTreeMap::new();
+        let mut others = Map::new();
         for event in elements(body, "auth_chain") {
             let pdu = parse(event)?;
             if pdu.event_id() != join.event_id() && !state.contains(&pdu.event_id()) {
@@ -128,7 +125,7 @@ fn state_before(
     room_id: &RoomId,
     rules: &'static RoomVersionRules,
     events: &[VerifiedPdu],
-    state: &BTreeSet<EventId>,
+    state: &Set<EventId>,
     join: &VerifiedPdu,
 ) -> RoomState {
     let mut before = RoomState::new(room_id.clone(), rules);

@@ -1,10 +1,6 @@
 //! Appending what the hub ordered: each event is authorised by the state that those before it left (spec, section 4, steps 4 and 5).
 
-use alloc::{
-    boxed::Box,
-    collections::{BTreeMap, VecDeque},
-    vec::Vec,
-};
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
 use super::{
     Item,
@@ -14,6 +10,7 @@ use super::{
 use crate::{
     event::{Event, Sender, VerifiedPdu},
     id::{EventId, ServerName},
+    ordered::Map,
     room::{
         authorize::{self, Before, Denial, Denied},
         head::Head,
@@ -51,7 +48,7 @@ pub(super) struct Apply<'a> {
     /// The room has another hub than before.
     hub_moved: bool,
     /// Events that belong before a join of ours, and the join's place.
-    passed: BTreeMap<EventId, i64>,
+    passed: Map<EventId, i64>,
 }
 
 impl<'a> Apply<'a> {
@@ -64,7 +61,7 @@ impl<'a> Apply<'a> {
         let head = context.room.as_ref().and_then(|room| room.head).map(|head| head.event_id);
         let names_its_own = names_its_own(queue, head);
         let (change, accounts) = (Change::default(), Vec::new());
-        Self { context, lookup, moment, change, names_its_own, accounts, hub_moved: false, passed: BTreeMap::new() }
+        Self { context, lookup, moment, change, names_its_own, accounts, hub_moved: false, passed: Map::new() }
     }
 
     /// The change, whole.

@@ -1,14 +1,12 @@
 //! What the log holds of everything that received events name.
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    vec::Vec,
-};
+use alloc::{collections::VecDeque, vec::Vec};
 
 use super::Item;
 use crate::{
     event::VerifiedPdu,
     id::EventId,
+    ordered::{Map, Set},
     room::{
         auth_events, kind,
         log::{BEFORE_LOG, FIRST_PLACE, LogEntry, entry, place, position_of},
@@ -21,10 +19,10 @@ use crate::{
 /// What was looked up. It stays right while nobody else writes, and what is appended is added to it.
 #[derive(Default)]
 pub(super) struct Lookup {
-    places: BTreeMap<EventId, Option<i64>>,
-    lpdus: BTreeMap<EventId, Option<EventId>>,
+    places: Map<EventId, Option<i64>>,
+    lpdus: Map<EventId, Option<EventId>>,
     /// Entries of the log that were read, by position.
-    entries: BTreeMap<i64, Option<LogEntry>>,
+    entries: Map<i64, Option<LogEntry>>,
     pub(super) known: KnownLog,
     asked: Vec<Asked>,
 }
@@ -68,7 +66,7 @@ impl Lookup {
         if let Some(head) = room.head {
             self.places.insert(head.event_id, Some(head.position));
         }
-        let mut before = BTreeSet::new();
+        let mut before = Set::new();
         // State that an earlier event of the queue replaces may still be named by a later one.
         let mut changes_state = false;
         let mut wanted = Vec::new();
@@ -138,7 +136,7 @@ impl Lookup {
     /// Asks for events that authorise others or are redacted, and for what stands where an event forks off.
     pub(super) fn entries(&mut self, queue: &VecDeque<Item>, context: &Context) -> Vec<Query> {
         let Some(room) = &context.room else { return Vec::new() };
-        let mut wanted = BTreeSet::new();
+        let mut wanted = Set::new();
         let mut last = room.head.map(|head| head.event_id);
         let mut changes_state = false;
         for item in queue {
@@ -181,7 +179,7 @@ impl Lookup {
 
     /// The first event of the queue that follows something unknown: its index, and what it follows.
     pub(super) fn first_gap(&self, queue: &VecDeque<Item>) -> Option<(usize, EventId)> {
-        let mut before = BTreeSet::new();
+        let mut before = Set::new();
         for (index, item) in queue.iter().enumerate() {
             match item {
                 Item::Hole(id) => {

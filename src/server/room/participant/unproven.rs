@@ -1,7 +1,7 @@
 //! Events that stand on the hub's signature alone, because the sender's key could not be had: checked again later, without changing their place (spec,
 //! section 6, Keys).
 
-use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
+use alloc::{boxed::Box, vec::Vec};
 use core::time::Duration;
 
 use super::verify;
@@ -9,6 +9,7 @@ use crate::{
     event::{Sender, UnverifiedPdu, VerifyError},
     id::{EventId, Timestamp},
     json::{Limits, parse},
+    ordered::Set,
     room::log::{LogEntry, LogEvent, entry, position_key, position_of},
     server::{
         contract::{Moment, Output},
@@ -39,14 +40,14 @@ const AT_ONCE: usize = 100;
 /// The positions of events whose sender was not checked.
 #[derive(Debug)]
 pub(in crate::server::room) struct Unproven {
-    positions: BTreeSet<i64>,
+    positions: Set<i64>,
     due: Timestamp,
     wait: Duration,
 }
 
 impl Default for Unproven {
     fn default() -> Self {
-        Self { positions: BTreeSet::new(), due: Timestamp::default(), wait: FIRST_WAIT }
+        Self { positions: Set::new(), due: Timestamp::default(), wait: FIRST_WAIT }
     }
 }
 

@@ -1,13 +1,11 @@
 //! Keys for what is to be verified.
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    vec::Vec,
-};
+use alloc::vec::Vec;
 
 use crate::{
     event::UnverifiedPdu,
     id::{KeyId, ServerName},
+    ordered::{Map, Set},
     server::{
         keys::KeyRing,
         message::KeyNeeds,
@@ -21,7 +19,7 @@ pub(in crate::server::room) fn missing_keys<'p>(
     pdus: impl Iterator<Item = &'p UnverifiedPdu>,
     hub: &ServerName,
 ) -> Vec<KeyNeeds> {
-    let mut missing: BTreeMap<ServerName, BTreeSet<KeyId>> = BTreeMap::new();
+    let mut missing: Map<ServerName, Set<KeyId>> = Map::new();
     for need in pdus.flat_map(UnverifiedPdu::required_keys) {
         // One right signature suffices, so one known key does.
         if !need.key_ids.is_empty() && !need.key_ids.iter().any(|id| ring.knows(&need.server, id)) {
