@@ -13,6 +13,7 @@ use alloc::{
 use core::time::Duration;
 
 use super::{
+    allowance::{Allowance, Rate, limited},
     contract::{Address, Input, Machine, Moment, Output, Ticket},
     desk::Desk,
     endpoint::{Endpoint, body::NotaryQuery},
@@ -36,6 +37,10 @@ const MAX_SERVERS: usize = 20;
 
 /// How long our own key document is given out before it is made anew.
 const FRESH: Duration = Duration::from_secs(3_600);
+
+/// Servers that are asked for their keys on behalf of others. Anybody may ask, and each may cost a request to a name of the asker's choice: a hundred seconds'
+/// worth at once is a notary's whole busy day.
+const LOOK_UPS: Rate = Rate { unit: Duration::from_millis(100), most: 1_000 };
 
 /// More requests under way than this are refused.
 const MAX_OPEN: usize = 256;
@@ -89,6 +94,7 @@ pub struct Front {
     signing: Option<(Ticket, Timestamp)>,
     /// Answers that are being put together, by who asked.
     open: BTreeMap<Ticket, Assembly>,
+    look_ups: Allowance,
     /// Whose answer a peer machine's answer is for.
     asked: BTreeMap<Ticket, Ticket>,
 }
@@ -123,6 +129,7 @@ impl Front {
             own: None,
             signing: None,
             open: BTreeMap::new(),
+            look_ups: Allowance::new(LOOK_UPS),
             asked: BTreeMap::new(),
         }
     }
@@ -167,6 +174,11 @@ impl Front {
             let error = format!("field `server_keys` must be at most {MAX_SERVERS} long");
             return Err(Failure::of(ErrorCode::BadJson, error));
         }
+        let others = servers.iter().filter(|(server, _)| server != self.identity.name()).count();
+        let others = u32::try_from(others).unwrap_or(u32::MAX);
+        let allowed = self.look_ups.look(moment.now, others);
+        allowed.map_err(|wait| limited(wait, "too many servers are asked for; wait, or ask them yourself"))?;
+        self.look_ups.spend(moment.now, others);
         let mut assembly = Assembly::default();
         for (server, until) in servers {
             if server == *self.identity.name() {

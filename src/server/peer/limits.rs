@@ -16,10 +16,10 @@ use crate::{
     id::Timestamp,
     room::membership::Membership,
     server::{
-        allowance::{Allowance, Rate},
+        allowance::{Allowance, Rate, limited},
         contract::Moment,
         endpoint::Endpoint,
-        message::{ErrorCode, Failure, RoomRead},
+        message::{Failure, RoomRead},
         x_matrix::Claim,
     },
 };
@@ -84,12 +84,6 @@ impl PeerMachine {
         }
         Err(limited(wait, "too many requests in this server's name were not signed by it; wait"))
     }
-}
-
-fn limited(wait: Duration, error: &str) -> Failure {
-    let mut failure = Failure::of(ErrorCode::LimitExceeded, error);
-    failure.retry_after_ms = Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
-    failure
 }
 
 /// What a request costs, in units.
