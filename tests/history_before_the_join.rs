@@ -6,7 +6,6 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use hublet::{
     id::{EventId, RoomId},
-    room::membership::Membership,
     server::{Address, Answer, Call, ErrorCode, HistoryEntry, Notification, RoomCall, RoomRead},
     testing::{
         Fate, Forgery, Net,
@@ -50,7 +49,7 @@ fn after(words: u32) -> Duo {
 }
 
 /// The IDs of the hub's log before Ann's join, and their bytes.
-fn past(duo: &mut Duo) -> Vec<(EventId, Vec<u8>)> {
+fn past(duo: &mut Duo) -> Vec<Known> {
     let mut log: Vec<_> = duo.hub_log().into_iter().map(|(_, id, bytes)| (id, bytes.unwrap())).collect();
     log.truncate(log.len() - 1);
     log
@@ -211,56 +210,38 @@ fn a_hub_that_is_silent_gives_what_is_here_or_a_refusal() {
     assert!(!duo.part.told.iter().any(|told| matches!(told, Notification::Hole { .. })), "silence is no answer");
 }
 
-#[test]
-fn what_rests_on_events_further_back_is_marked() {
-    let mut duo = Duo::new("{}");
-    // The levels under which the first words were said are neither state any more nor do they authorise any of it.
-    let levels = |level: u32| format!(r#"{{"invite":{level},"users":{{"@hal:hub.example":100}}}}"#);
-    duo.event(HAL, "m.room.power_levels", Some(""), &levels(1));
-    duo.event(HAL, "m.room.power_levels", Some(""), &levels(2));
-    duo.say("under the second");
-    duo.event(HAL, "m.room.power_levels", Some(""), &levels(3));
-    duo.event(HAL, "m.room.power_levels", Some(""), &levels(4));
-    duo.say("under the fourth");
-    let ticket = duo.join();
-    assert!(matches!(duo.part.answer(ticket), Some(Answer::Accepted(_))));
-    let authorized: Vec<bool> = read(&mut duo, 0, 4).iter().map(|entry| entry.authorized).collect();
-    assert_eq!(authorized.last(), Some(&true));
-    let all = read(&mut duo, 0, 100);
-    assert!(all.iter().all(|entry| entry.sender_verified && entry.intact));
-    assert!(all[..5].iter().all(|entry| entry.authorized), "down to the create event everything is known");
-}
+/// An event's ID and bytes.
+type Known = (EventId, Vec<u8>);
 
-#[test]
-fn what_the_rules_refuse_is_a_link_in_the_past_too() {
+/// A room whose hub appended a message of `sender`, allowed by `auth` (places in the log, or an event that nobody has), before Ann joined. The room, the
+/// message, and what stands before it.
+fn behind_a_forged_message(sender: &str, auth: &[Option<usize>]) -> (Duo, Known, Known) {
     let mut duo = Duo::new("{}");
     duo.say("a");
     let log = duo.hub_log();
-    let (before, auth) = ([log.last().unwrap().1], [log[0].1, log[2].1]);
-    // The hub took the words of somebody who is not in the room, and then Ann's join.
+    let (_, before_id, before) = log.last().unwrap().clone();
+    let auth: Vec<EventId> =
+        auth.iter().map(|place| place.map_or(EventId::from_hash([9; 32]), |place| log[place].1)).collect();
     let room_id = duo.room_id.clone();
     let forgery = Forgery {
         room_id: &room_id,
         hub: HUB,
-        sender: "@mal:hub.example",
+        sender,
         kind: "m.room.message",
         state_key: None,
         body: "{}",
         auth_events: &auth,
-        prev_events: &before,
+        prev_events: &[before_id],
         ts: 1,
     };
     let (forged_id, forged) = forgery.make();
+    // The join is Ann's own, put behind the message.
     let (ticket, body) = duo.begin_join();
     let mut answer: Value = serde_json::from_slice(&body).unwrap();
     let join = &answer["event"];
     let ts = join["origin_server_ts"].as_i64().unwrap();
-    let auth: Vec<EventId> = join["auth_events"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|id| EventId::parse(id.as_str().unwrap()).unwrap())
-        .collect();
+    let ids = join["auth_events"].as_array().unwrap().iter();
+    let auth: Vec<EventId> = ids.map(|id| EventId::parse(id.as_str().unwrap()).unwrap()).collect();
     let join = Forgery {
         sender: ANN,
         kind: "m.room.member",
@@ -274,14 +255,34 @@ fn what_the_rules_refuse_is_a_link_in_the_past_too() {
     answer["event"] = serde_json::from_slice(join.make().1.bytes()).unwrap();
     duo.answer_with(ok(&answer.to_string()));
     assert!(matches!(duo.part.answer(ticket), Some(Answer::Accepted(_))));
+    (duo, (forged_id, forged.bytes().to_vec()), (before_id, before.unwrap()))
+}
+
+#[test]
+fn what_the_rules_refuse_is_a_link_in_the_past_too() {
+    let (mut duo, forged, before) = behind_a_forged_message("@mal:hub.example", &[Some(0), Some(2)]);
     let ticket = duo.part.begin(history(0, 2));
-    duo.answer_with(pdus([forged.bytes(), log.last().unwrap().2.as_deref().unwrap()]));
+    duo.answer_with(pdus([forged.1.as_slice(), &before.1]));
     let got = entries(duo.part.answer(ticket));
-    assert_eq!(ids(&got), [before[0], forged_id]);
+    assert_eq!(ids(&got), [before.0, forged.0]);
     assert_eq!((&got[1].event, got[0].authorized), (&None, true), "its link alone is kept");
     let rejected =
-        |told: &Notification| matches!(told, Notification::Rejected { event_id, .. } if *event_id == forged_id);
+        |told: &Notification| matches!(told, Notification::Rejected { event_id, .. } if *event_id == forged.0);
     assert!(duo.part.told.iter().any(rejected));
+}
+
+#[test]
+fn what_rests_on_events_that_are_not_here_is_marked() {
+    let (mut duo, unchecked, before) = behind_a_forged_message(HAL, &[Some(0), None, Some(1)]);
+    let ticket = duo.part.begin(history(0, 2));
+    duo.answer_with(pdus([unchecked.1.as_slice(), &before.1]));
+    let got = entries(duo.part.answer(ticket));
+    assert_eq!(ids(&got), [before.0, unchecked.0]);
+    assert_eq!(got[1].event.as_ref(), Some(&unchecked.1), "the chain leads to it, so it is shown");
+    assert_eq!(got.iter().map(|entry| entry.authorized).collect::<Vec<_>>(), [true, false]);
+    assert!(got[1].sender_verified && got[1].intact);
+    duo.restart_part();
+    assert_eq!(entries(Some(duo.part.ask(history(0, 2)))), got, "and stays marked");
 }
 
 #[test]
@@ -334,5 +335,4 @@ fn over_the_net_a_second_server_reads_back_and_serves_what_is_whole() {
     assert!(net.told(PART).iter().all(|told| matches!(told, Notification::Appended { .. })));
     net.rule(|_| Fate::Lose);
     assert_eq!(ids(&entries(back(&mut net, 1_000))), log[..before], "from the store");
-    assert_eq!(net.member(ANN, &room, Membership::Leave, &[]).is_some(), true);
 }

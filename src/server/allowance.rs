@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::message::{ErrorCode, Failure};
 use crate::id::Timestamp;
 
 /// An allowance: one unit is earned in this time, and so many are kept.
@@ -43,6 +44,13 @@ impl Allowance {
             Some(wait) => Err(wait),
         }
     }
+}
+
+/// Refuses what there is no allowance for now.
+pub(super) fn limited(wait: Duration, error: &str) -> Failure {
+    let mut failure = Failure::of(ErrorCode::LimitExceeded, error);
+    failure.retry_after_ms = Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
+    failure
 }
 
 #[cfg(test)]

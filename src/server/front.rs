@@ -7,6 +7,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 use core::time::Duration;
 
 use super::{
+    allowance::{Allowance, Rate, limited},
     contract::{Address, Input, Machine, Moment, Output, Ticket},
     desk::Desk,
     endpoint::{Endpoint, body::NotaryQuery},
@@ -31,6 +32,10 @@ const MAX_SERVERS: usize = 20;
 
 /// How long our own key document is given out before it is made anew.
 const FRESH: Duration = Duration::from_secs(3_600);
+
+/// Servers that are asked for their keys on behalf of others. Anybody may ask, and each may cost a request to a name of the asker's choice: a hundred seconds'
+/// worth at once is a notary's whole busy day.
+const LOOK_UPS: Rate = Rate { unit: Duration::from_millis(100), most: 1_000 };
 
 /// More requests under way than this are refused.
 const MAX_OPEN: usize = 256;
@@ -84,6 +89,7 @@ pub struct Front {
     signing: Option<(Ticket, Timestamp)>,
     /// Answers that are being put together, by who asked.
     open: Map<Ticket, Assembly>,
+    look_ups: Allowance,
     /// Whose answer a peer machine's answer is for.
     asked: Map<Ticket, Ticket>,
 }
@@ -118,6 +124,7 @@ impl Front {
             own: None,
             signing: None,
             open: Map::new(),
+            look_ups: Allowance::new(LOOK_UPS),
             asked: Map::new(),
         }
     }
@@ -162,6 +169,11 @@ impl Front {
             let error = format!("field `server_keys` must be at most {MAX_SERVERS} long");
             return Err(Failure::of(ErrorCode::BadJson, error));
         }
+        let others = servers.iter().filter(|(server, _)| server != self.identity.name()).count();
+        let others = u32::try_from(others).unwrap_or(u32::MAX);
+        let allowed = self.look_ups.look(moment.now, others);
+        allowed.map_err(|wait| limited(wait, "too many servers are asked for; wait, or ask them yourself"))?;
+        self.look_ups.spend(moment.now, others);
         let mut assembly = Assembly::default();
         for (server, until) in servers {
             if server == *self.identity.name() {

@@ -146,6 +146,28 @@ fn a_notarys_answer_holds_what_could_be_had() {
 }
 
 #[test]
+fn nobody_has_us_ask_servers_without_end() {
+    let mut front = front();
+    for round in 0..50 {
+        let names: Vec<_> = (0..20).map(|number| format!(r#""s{number}.r{round}.example":{{}}"#)).collect();
+        let ticket =
+            ask(&mut front, "POST", "/_matrix/key/v2/query", &format!(r#"{{"server_keys":{{{}}}}}"#, names.join(",")));
+        (0..20).for_each(|_| front.reply(Answer::Unavailable));
+        assert_eq!(answer(&mut front, ticket).0, 200, "{round}");
+    }
+    let query = "/_matrix/key/v2/query/other.example";
+    let ticket = ask(&mut front, "GET", query, "");
+    let (status, body) = answer(&mut front, ticket);
+    assert_eq!(status, 429);
+    assert_eq!(Failure::from_response(&Response { status, body: body.into_bytes() }).retry_after_ms, Some(100));
+    let ticket = ask(&mut front, "GET", "/_matrix/key/v2/server", "");
+    assert_eq!(answer(&mut front, ticket).0, 200, "our own keys cost nothing");
+    front.now += 100;
+    ask(&mut front, "GET", query, "");
+    assert_eq!(front.asked.len(), 1);
+}
+
+#[test]
 fn malformed_key_queries_get_their_status_and_code() {
     let many: Vec<_> = (0..21).map(|n| format!(r#""s{n}.example":{{}}"#)).collect();
     let many = format!(r#"{{"server_keys":{{{}}}}}"#, many.join(","));

@@ -1,8 +1,9 @@
 //! How much of our time a peer gets (spec, section 6: 429 `M_LIMIT_EXCEEDED`). In memory only: a peer that has been quiet for a while has its whole
 //! allowance anyway.
 //!
-//! - What it asks for besides `send` costs units by the work that it makes. A unit stands for about a millisecond in WebAssembly, so the rate below gives a peer
-//!   a tenth of one core for ever, and ten seconds of it at once: 200 joins, or the backfill of 90,000 events.
+//! - What it asks for besides `send` costs units by the work that it makes: one for what is small, eleven for a whole backfill, fifty for a whole state. A
+//!   hundred units a second are earned, and a hundred seconds' worth is kept: 196 joins in one go, or the backfill of 90,000 events; then two states or nine
+//!   backfills a second, which is more than a server needs that heals, and no flood.
 //! - `send` costs nothing. What a peer pays for is PDUs that are refused: a server that keeps to the rules has a handful when it and we see a room differently
 //!   for a moment. Each costs us up to a few signature checks.
 //! - Requests under its name that do not prove to be its own are anybody's. They cost their senders only this: under a key that we do not know they no longer
@@ -16,10 +17,10 @@ use crate::{
     id::Timestamp,
     room::membership::Membership,
     server::{
-        allowance::{Allowance, Rate},
+        allowance::{Allowance, Rate, limited},
         contract::Moment,
         endpoint::Endpoint,
-        message::{ErrorCode, Failure, RoomRead},
+        message::{Failure, RoomRead},
         x_matrix::Claim,
     },
 };
@@ -84,12 +85,6 @@ impl PeerMachine {
         }
         Err(limited(wait, "too many requests in this server's name were not signed by it; wait"))
     }
-}
-
-fn limited(wait: Duration, error: &str) -> Failure {
-    let mut failure = Failure::of(ErrorCode::LimitExceeded, error);
-    failure.retry_after_ms = Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
-    failure
 }
 
 /// What a request costs, in units.

@@ -18,7 +18,7 @@ use crate::{
     ordered::Map,
     room::membership::Membership,
     server::{
-        allowance::{Allowance, Rate},
+        allowance::{Allowance, Rate, limited},
         contract::{Output, Ticket},
         message::{Answer, Ephemeral, ErrorCode, Failure, MAX_EPHEMERAL, Notification},
     },
@@ -81,11 +81,8 @@ fn said(context: &mut Context, sender: UserId, what: Ephemeral) -> Result<Docume
         let error = alloc::format!("what is not kept must be at most {MAX_EPHEMERAL} bytes");
         return Err(Failure::of(ErrorCode::TooLarge, error));
     }
-    context.paces.take(context.now, &sender).map_err(|wait| {
-        let mut failure = Failure::of(ErrorCode::LimitExceeded, "this user says too much at once; wait");
-        failure.retry_after_ms = Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
-        failure
-    })?;
+    let paced = context.paces.take(context.now, &sender);
+    paced.map_err(|wait| limited(wait, "this user says too much at once; wait"))?;
     Ok(edu)
 }
 

@@ -36,7 +36,7 @@ fn passes(peer: &mut Peer, target: &str) -> bool {
 
 /// The room takes or refuses the PDUs of a transaction; the answer.
 fn sends(peer: &mut Peer, number: u64, count: u64, refused: bool) -> Response {
-    let pdus: Vec<(String, EventId)> = (0..count).map(|place| message("r", number * 50 + place)).collect();
+    let pdus: Vec<(String, EventId)> = (0..count).map(|place| message("r", place)).collect();
     let bodies: Vec<String> = pdus.iter().map(|(body, _)| body.clone()).collect();
     let ticket = peer.arrives(transaction(&format!("t{number}"), &bodies));
     if !peer.asked.is_empty() {
@@ -65,7 +65,7 @@ fn reads_end_with_the_allowance_and_go_on_with_time() {
 #[test]
 fn a_server_that_keeps_to_the_rules_sends_as_much_as_it_likes() {
     let mut peer = peer();
-    for number in 0..300 {
+    for number in 0..120 {
         let response = sends(&mut peer, number, 50, false);
         assert_eq!((response.status, &*response.body), (200, &br#"{"failed_pdus":{}}"#[..]), "{number}");
     }
