@@ -260,27 +260,30 @@ fn spec_6_bodies_that_are_no_json() {
 /// What a member of a body must be.
 #[derive(Clone, Copy, PartialEq)]
 enum Must {
-    BeObject,
-    BeArray,
-    BeText,
-    BeNumber,
+    Object,
+    Array,
+    Text,
+    Number,
     /// Text, where it is there.
-    BeTextIfThere,
+    MaybeText,
     /// An array, where it is there.
-    BeArrayIfThere,
+    MaybeArray,
 }
+
+/// Method and target, a body that is right, and its members.
+type Body<'a> = (&'a str, String, Value, &'a [(&'a str, Must)]);
 
 /// Every way to leave out or mistype a member.
 fn mistyped(base: &Value, pointer: &str, must: Must) -> Vec<(String, Value)> {
     let (parent, key) = pointer.rsplit_once('/').unwrap();
     let mut cases = Vec::new();
-    if !matches!(must, Must::BeTextIfThere | Must::BeArrayIfThere) {
+    if !matches!(must, Must::MaybeText | Must::MaybeArray) {
         let mut body = base.clone();
         body.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(key).unwrap();
         cases.push((format!("{pointer} left out"), body));
     }
     for value in [json!(null), json!(true), json!(1), json!("\u{0}"), json!([1]), json!({"x": 1})] {
-        let is_right = (must == Must::BeObject && value.is_object()) || (must == Must::BeNumber && value.is_number());
+        let is_right = (must == Must::Object && value.is_object()) || (must == Must::Number && value.is_number());
         if !is_right {
             let mut body = base.clone();
             body.pointer_mut(parent).unwrap()[key] = value.clone();
@@ -292,7 +295,7 @@ fn mistyped(base: &Value, pointer: &str, must: Must) -> Vec<(String, Value)> {
 
 #[test]
 fn spec_6_bodies_with_a_field_missing_or_mistyped() {
-    use Must::{BeArray, BeArrayIfThere, BeNumber, BeObject, BeText, BeTextIfThere};
+    use Must::{Array, MaybeArray, MaybeText, Number, Object, Text};
     let world = World::new();
     let bob = "@bob:part.example";
     let member = |membership: &str| {
@@ -301,18 +304,18 @@ fn spec_6_bodies_with_a_field_missing_or_mistyped() {
             .unwrap()
     };
     let event = [
-        ("/room_id", BeText),
-        ("/sender", BeText),
-        ("/state_key", BeText),
-        ("/hub_server", BeText),
-        ("/type", BeText),
-        ("/content", BeObject),
-        ("/content/membership", BeText),
-        ("/origin_server_ts", BeNumber),
-        ("/hashes", BeObject),
-        ("/hashes/lpdu", BeObject),
-        ("/hashes/lpdu/sha256", BeText),
-        ("/signatures", BeObject),
+        ("/room_id", Text),
+        ("/sender", Text),
+        ("/state_key", Text),
+        ("/hub_server", Text),
+        ("/type", Text),
+        ("/content", Object),
+        ("/content/membership", Text),
+        ("/origin_server_ts", Number),
+        ("/hashes", Object),
+        ("/hashes/lpdu", Object),
+        ("/hashes/lpdu/sha256", Text),
+        ("/signatures", Object),
     ];
     let invite = json!({
         "event": serde_json::from_slice::<Value>(
@@ -321,13 +324,8 @@ fn spec_6_bodies_with_a_field_missing_or_mistyped() {
         "invite_room_state": [],
         "room_version": LINEARIZED_02.id,
     });
-    let endpoints: [(&str, String, Value, &[(&str, Must)]); 8] = [
-        (
-            "PUT",
-            format!("{PFX}/send/t"),
-            json!({"pdus": [], "edus": []}),
-            &[("/pdus", BeArray), ("/edus", BeArrayIfThere)],
-        ),
+    let endpoints: [Body<'_>; 8] = [
+        ("PUT", format!("{PFX}/send/t"), json!({"pdus": [], "edus": []}), &[("/pdus", Array), ("/edus", MaybeArray)]),
         ("POST", format!("{PFX}/send_join/t"), member("join"), &event),
         ("POST", format!("{PFX}/send_leave/t"), member("leave"), &event),
         ("POST", format!("{PFX}/send_knock/t"), member("knock"), &event),
@@ -336,29 +334,29 @@ fn spec_6_bodies_with_a_field_missing_or_mistyped() {
             format!("{PFX}/invite/t"),
             invite,
             &[
-                ("/event", BeObject),
-                ("/room_version", BeText),
-                ("/invite_room_state", BeArrayIfThere),
-                ("/event/room_id", BeText),
-                ("/event/sender", BeText),
-                ("/event/state_key", BeText),
-                ("/event/content/membership", BeText),
-                ("/event/hashes", BeObject),
+                ("/event", Object),
+                ("/room_version", Text),
+                ("/invite_room_state", MaybeArray),
+                ("/event/room_id", Text),
+                ("/event/sender", Text),
+                ("/event/state_key", Text),
+                ("/event/content/membership", Text),
+                ("/event/hashes", Object),
             ],
         ),
         (
             "POST",
             format!("{V1}/user/keys/claim"),
             json!({"one_time_keys": {HAL: {"D": "a"}}}),
-            &[("/one_time_keys", BeObject), ("/one_time_keys/@hal:hub.example/D", BeTextIfThere)],
+            &[("/one_time_keys", Object), ("/one_time_keys/@hal:hub.example/D", MaybeText)],
         ),
         (
             "POST",
             format!("{V1}/user/keys/query"),
             json!({"device_keys": {HAL: []}}),
-            &[("/device_keys", BeObject), ("/device_keys/@hal:hub.example", BeArrayIfThere)],
+            &[("/device_keys", Object), ("/device_keys/@hal:hub.example", MaybeArray)],
         ),
-        ("POST", "/_matrix/key/v2/query".to_owned(), json!({"server_keys": {HUB: {}}}), &[("/server_keys", BeObject)]),
+        ("POST", "/_matrix/key/v2/query".to_owned(), json!({"server_keys": {HUB: {}}}), &[("/server_keys", Object)]),
     ];
     let mut count = 0;
     for (method, target, base, fields) in endpoints {

@@ -1,7 +1,8 @@
 //! A hostile hub: events that it signs rightly, whatever they say, and events changed after that, reach a participant.
 //!
-//! Each transaction is answered. The participant comes to the same log whether it keeps its room in memory, opens it anew from its store before each
-//! transaction, or gets each event alone.
+//! Each transaction is answered. The participant comes to the same log whether it keeps its room in memory or opens it anew from its store before each
+//! transaction; and it shows the same events, in the same order, when it gets each event alone. Holes may differ then: what an event alone asks for, and is
+//! not given, an event before it may have explained.
 #![no_main]
 
 use hublet::{
@@ -43,8 +44,20 @@ fuzz_target!(|data: &[u8]| {
     }
     let whole = run(&transactions, Way::Whole);
     assert_eq!(whole, run(&transactions, Way::Restarting), "opened anew from the store");
-    assert_eq!(whole, run(&transactions, Way::Singly), "each event alone");
+    // Who is put out takes the rest of that transaction, and none after it.
+    let is_out = |(_, _, bytes): &Entry| {
+        let event = bytes.as_deref().and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok()).unwrap_or_default();
+        event["type"] == "m.room.member" && event["state_key"] == ANN && event["content"]["membership"] != "join"
+    };
+    if !whole.iter().any(is_out) {
+        assert_eq!(shown(whole), shown(run(&transactions, Way::Singly)), "each event alone");
+    }
 });
+
+/// The events of a log, without what is a link or a hole.
+fn shown(log: Vec<Entry>) -> Vec<(EventId, Vec<u8>)> {
+    log.into_iter().filter_map(|(_, id, bytes)| Some((id, bytes?))).collect()
+}
 
 /// The participant's log after these transactions.
 fn run(transactions: &[Vec<Document>], way: Way) -> Vec<Entry> {
@@ -167,11 +180,13 @@ impl Made {
         places.iter().filter_map(|place| self.ids.get(*place)).copied().collect()
     }
 
+    /// Never what is before the participant's join: a branch from there is passed over as a whole, and rightly so only together with its root.
     fn prev_events(&self, pick: &mut Pick<'_>) -> Vec<EventId> {
+        let since_join = &self.ids[5..];
         match pick.below(10) {
-            8 => vec![pick.one(&self.ids), self.head],
+            8 => vec![pick.one(since_join), self.head],
             9 => vec![EventId::from_hash([9; 32])],
-            7 => vec![pick.one(&self.ids)],
+            7 => vec![pick.one(since_join)],
             _ => vec![self.head],
         }
     }

@@ -85,7 +85,10 @@ impl ServerKeys {
 /// What holds of a key that was said to hold so before, and so now.
 fn later(before: Validity, now: Validity) -> Validity {
     match (before, now) {
-        (Validity::ExpiredAt(_), _) => before,
+        // What the server says itself counts, whatever a notary says before or after.
+        (Validity::Vouched(one), Validity::Vouched(other)) => Validity::Vouched(one.max(other)),
+        (Validity::Vouched(_), _) => now,
+        (_, Validity::Vouched(_)) | (Validity::ExpiredAt(_), _) => before,
         (Validity::CurrentUntil(one), Validity::CurrentUntil(other)) => Validity::CurrentUntil(one.max(other)),
         (Validity::CurrentUntil(_), Validity::ExpiredAt(_)) => now,
     }
@@ -122,6 +125,24 @@ mod tests {
         }
         assert_eq!(keys.learn(&[key("ed25519:1", 2, until(9)), key("ed25519:2", 3, until(9))]).len(), 2);
         assert_eq!(keys.keys.len(), 3, "another key under a known ID is kept beside it");
+    }
+
+    #[test]
+    fn what_a_notary_says_yields_to_the_server() {
+        let time = Timestamp::new;
+        let mut keys = ServerKeys::none(ServerName::parse("a.example").unwrap());
+        let steps = [
+            (Validity::Vouched(time(9)), Validity::Vouched(time(9))),
+            (Validity::Vouched(time(20)), Validity::Vouched(time(20))),
+            (Validity::CurrentUntil(time(10)), Validity::CurrentUntil(time(10))),
+            (Validity::Vouched(time(30)), Validity::CurrentUntil(time(10))),
+            (Validity::ExpiredAt(time(8)), Validity::ExpiredAt(time(8))),
+            (Validity::Vouched(time(30)), Validity::ExpiredAt(time(8))),
+        ];
+        for (said, expected) in steps {
+            keys.learn(&[key("ed25519:1", 1, said)]);
+            assert_eq!(keys.keys[0].validity, expected, "{said:?}");
+        }
     }
 
     #[test]

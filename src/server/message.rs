@@ -348,6 +348,9 @@ pub enum Validity {
     CurrentUntil(Timestamp),
     /// No longer in use since then.
     ExpiredAt(Timestamp),
+    /// Said by a notary, not by the server itself: good for events sent by then, never for a request or for what a hub appends. Whoever is the hub of a room
+    /// is a notary to its participants, and may say of a silent server what it likes.
+    Vouched(Timestamp),
 }
 
 /// From where events that a peer is owed are taken.

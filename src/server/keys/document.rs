@@ -90,7 +90,8 @@ impl<'a> OwnDocument<'a> {
                 keys.sort_by_key(|key| key.id.as_str());
                 keys.dedup_by_key(|key| key.id.as_str());
                 for key in keys {
-                    let (Validity::CurrentUntil(end) | Validity::ExpiredAt(end)) = key.validity;
+                    let (Validity::CurrentUntil(end) | Validity::ExpiredAt(end) | Validity::Vouched(end)) =
+                        key.validity;
                     write_key(old, &key.id, &key.key, Some(end));
                 }
             });
@@ -159,7 +160,7 @@ impl KeyDocument {
         Ok(Self { keys: ServerKeys { server: server.clone(), keys }, valid_until, document })
     }
 
-    /// Checks that a notary, whose keys these are, signed the document too.
+    /// Checks that a notary, whose keys these are, signed the document too. Its keys are then [vouched](Validity::Vouched) for.
     ///
     /// # Errors
     /// [`KeyDocumentError::Notary`].
@@ -171,7 +172,18 @@ impl KeyDocument {
             })
         };
         let current = notary.keys.iter().filter(|known| known.is_current(now));
-        if current.take(MAX_CURRENT).any(|known| signed(&known)) { Ok(self) } else { Err(KeyDocumentError::Notary) }
+        if !current.take(MAX_CURRENT).any(|known| signed(&known)) {
+            return Err(KeyDocumentError::Notary);
+        }
+        let mut vouched = self;
+        for known in &mut vouched.keys.keys {
+            known.validity = match known.validity {
+                // No event is judged by how long a key was said to be current.
+                Validity::CurrentUntil(_) => Validity::Vouched(Timestamp::new(u64::MAX)),
+                Validity::ExpiredAt(end) | Validity::Vouched(end) => Validity::Vouched(end),
+            };
+        }
+        Ok(vouched)
     }
 }
 

@@ -17,6 +17,7 @@ pub fn put(key: &KnownKey, batch: &mut WriteBatch) {
     match key.validity {
         Validity::CurrentUntil(until) => row.u8(0).u64(until.millis()),
         Validity::ExpiredAt(end) => row.u8(1).u64(end.millis()),
+        Validity::Vouched(end) => row.u8(2).u64(end.millis()),
     };
     let mut at = Vec::from(key.id.as_str());
     at.push(0);
@@ -36,9 +37,14 @@ pub fn read(row: &Row) -> Result<KnownKey, DecodeError> {
     if value.u8()? != FORM {
         return Err(DecodeError("key row of an unknown form"));
     }
-    let (ended, time) = (value.u8()?, Timestamp::new(value.u64()?));
+    let (kind, time) = (value.u8()?, Timestamp::new(value.u64()?));
     value.end()?;
-    let validity = if ended == 0 { Validity::CurrentUntil(time) } else { Validity::ExpiredAt(time) };
+    let validity = match kind {
+        0 => Validity::CurrentUntil(time),
+        1 => Validity::ExpiredAt(time),
+        2 => Validity::Vouched(time),
+        _ => return Err(DecodeError("key row of an unknown validity")),
+    };
     Ok(KnownKey { id, key: *key, validity })
 }
 
@@ -55,7 +61,8 @@ mod tests {
         let id = KeyId::parse("ed25519:a_1").unwrap();
         let keys = [
             KnownKey { id: id.clone(), key: [0; 32], validity: Validity::CurrentUntil(Timestamp::new(9)) },
-            KnownKey { id, key: [7; 32], validity: Validity::ExpiredAt(Timestamp::new(u64::MAX)) },
+            KnownKey { id: id.clone(), key: [7; 32], validity: Validity::ExpiredAt(Timestamp::new(u64::MAX)) },
+            KnownKey { id, key: [8; 32], validity: Validity::Vouched(Timestamp::new(5)) },
         ];
         let (mut store, mut batch) = (MemoryStore::new(), WriteBatch::new());
         keys.iter().for_each(|key| put(key, &mut batch));

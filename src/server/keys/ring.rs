@@ -87,10 +87,10 @@ impl KeysAt<'_> {
         let sent = purpose.origin_server_ts;
         match (purpose.role, validity) {
             (Role::Hub, Validity::CurrentUntil(until)) => self.now <= until && sent <= until,
-            (Role::Hub, Validity::ExpiredAt(_)) => false,
+            (Role::Hub, Validity::ExpiredAt(_) | Validity::Vouched(_)) => false,
             // No event is judged by how long a key was said to be current.
             (Role::Participant, Validity::CurrentUntil(_)) => true,
-            (Role::Participant, Validity::ExpiredAt(end)) => sent <= end,
+            (Role::Participant, Validity::ExpiredAt(end) | Validity::Vouched(end)) => sent <= end,
         }
     }
 }
@@ -115,11 +115,12 @@ impl KeySource for KeysAt<'_> {
     }
 }
 
-/// Of two keys under one ID the current one counts, then the one that holds longer.
-const fn rank(validity: Validity) -> (bool, Timestamp) {
+/// Of two keys under one ID the current one counts, then what the server said itself, then the one that holds longer.
+const fn rank(validity: Validity) -> (u8, Timestamp) {
     match validity {
-        Validity::CurrentUntil(until) => (true, until),
-        Validity::ExpiredAt(end) => (false, end),
+        Validity::CurrentUntil(until) => (2, until),
+        Validity::ExpiredAt(end) => (1, end),
+        Validity::Vouched(end) => (0, end),
     }
 }
 
@@ -182,6 +183,31 @@ mod tests {
             [current("ed25519:now", 100), current("ed25519:now", 101), current("ed25519:old", 1)],
             [true, false, false]
         );
+    }
+
+    #[test]
+    fn spec_6_keys_a_notarys_word_proves_no_request_and_nothing_to_a_hub() {
+        let server = ServerName::parse("a.example").unwrap();
+        let id = KeyId::parse("ed25519:1").unwrap();
+        let mut ring = KeyRing::default();
+        let learn = |ring: &mut KeyRing, key, validity| {
+            ring.learn(&ServerKeys { server: server.clone(), keys: vec![known("ed25519:1", key, validity)] });
+        };
+        let look = |ring: &KeyRing, role, sent| {
+            let purpose = KeyUse { origin_server_ts: Timestamp::new(sent), role };
+            match ring.at(Timestamp::new(0)).key(&server, &id, purpose) {
+                KeyLookup::Usable(key) => Some(key.bytes()),
+                _ => None,
+            }
+        };
+        learn(&mut ring, 1, Validity::Vouched(Timestamp::new(50)));
+        assert!(ring.at(Timestamp::new(0)).current(&server, &id).is_none());
+        assert_eq!([look(&ring, Role::Hub, 1), look(&ring, Role::Participant, 51)], [None, None]);
+        assert_eq!(look(&ring, Role::Participant, 50), Some(public(1)));
+        // A key of the server's own under the same ID outranks it, even an old one.
+        learn(&mut ring, 2, Validity::ExpiredAt(Timestamp::new(9)));
+        assert_eq!(look(&ring, Role::Participant, 9), Some(public(2)));
+        assert_eq!(look(&ring, Role::Participant, 10), Some(public(1)));
     }
 
     #[test]

@@ -306,17 +306,25 @@ impl PeerMachine {
             && let Ok(checked) = document.check_notary(&keys, moment.now)
         {
             self.lookup.notary_again.insert(name.clone(), moment.now.saturating_add(AFTER_SUCCESS));
-            self.learn(checked);
+            self.learn_keys(&checked);
         }
         self.settle_wants(moment);
     }
 
-    fn learn(&mut self, checked: KeyDocument) {
+    /// Takes in keys, whoever says that they are the peer's.
+    fn learn_keys(&mut self, checked: &KeyDocument) {
         let mut batch = WriteBatch::new();
         for key in self.lookup.keys.learn(&checked.keys.keys) {
             record::put(&key, &mut batch);
         }
         self.lookup.ring.learn(&self.lookup.keys);
+        self.desk.write(batch);
+    }
+
+    /// Takes in what the peer says itself, and keeps it to be passed on.
+    fn learn(&mut self, checked: KeyDocument) {
+        self.learn_keys(&checked);
+        let mut batch = WriteBatch::new();
         if self.lookup.document.as_ref().is_none_or(|(_, valid)| *valid < checked.valid_until) {
             let mut row = Writer::new();
             row.u8(FORM).u64(checked.valid_until.millis()).raw(checked.document.bytes());

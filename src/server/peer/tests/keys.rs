@@ -8,7 +8,7 @@ use crate::{
     id::{KeyId, Timestamp},
     server::{
         Address, Answer, Call, ErrorCode, KeyNeeds, PeerCall, Response, SendError,
-        peer::harness::{START, THEM, key_document, peer, reopened, stranger, verdict},
+        peer::harness::{START, THEM, key_document, peer, reopened, request, stranger, verdict},
     },
     testing::{content, keys_of, server, signing_key},
 };
@@ -68,6 +68,30 @@ fn a_notary_is_asked_after_the_server_and_believed_if_it_signed() {
         let ticket = peer.begin(needs(&["ed25519:1"], None));
         assert_eq!(peer.answer(ticket).is_some(), expected == 1, "kept for ever");
     }
+}
+
+#[test]
+fn a_hub_that_makes_up_keys_cannot_speak_for_their_server() {
+    // The notary is whoever is the hub of some room, and the server says nothing.
+    let mut peer = stranger();
+    peer.begin(needs(&["ed25519:1"], Some(NOTARY)));
+    peer.answered(Err(SendError::Unreachable));
+    peer.answered(Ok(notarised(NOTARY)));
+    peer.reply(Answer::Keys(keys_of(NOTARY)));
+    let target = "/_matrix/federation/v1/query/profile?user_id=@a:us.example";
+    peer.now += 600_000;
+    let ticket = peer.arrives(request("GET", target, ""));
+    peer.answered(Err(SendError::Unreachable));
+    assert_eq!(
+        verdict(&peer.response(ticket)),
+        (401, Some(ErrorCode::Forbidden)),
+        "a request proves nothing by that key"
+    );
+    // Nor do we pass on as the server's own word what the notary said.
+    peer.now += 600_000;
+    let ticket = peer.begin(Call::Peer(PeerCall::Notarise { minimum_valid_until: Timestamp::new(START) }));
+    peer.answered(Err(SendError::Unreachable));
+    assert_eq!(peer.response(ticket).status, 404);
 }
 
 #[test]
