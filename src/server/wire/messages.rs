@@ -157,6 +157,7 @@ variants! {
     Validity {
         0 CurrentUntil(time),
         1 ExpiredAt(time),
+        2 Vouched(time),
     }
     Shelf {
         0 Log,

@@ -49,6 +49,8 @@ fn calls() -> Vec<Call> {
     let (origin, keys) = (server("part.example"), keys_of("part.example"));
     let mut old = keys.clone();
     old.keys[0].validity = Validity::ExpiredAt(Timestamp::new(7));
+    let mut vouched = keys.clone();
+    vouched.keys[0].validity = Validity::Vouched(Timestamp::new(8));
     let event = content(r#"{"a":[1.5,{"b":"\n😀"}],"c":null}"#);
     let read = |read| RoomCall::Read { origin: server("part.example"), read };
     let said = |what| RoomCall::SendEphemeral { sender: user("@a:hub.example"), what };
@@ -71,7 +73,7 @@ fn calls() -> Vec<Call> {
             membership: Membership::Join,
             event: event.clone(),
         },
-        RoomCall::Invite { origin: origin.clone(), keys: keys.clone(), event: event.clone() },
+        RoomCall::Invite { origin: origin.clone(), keys: vouched, event: event.clone() },
         RoomCall::Pull { peer: origin.clone(), delivered: None },
         RoomCall::Pull {
             peer: origin.clone(),
