@@ -68,7 +68,7 @@ test("a server that does not answer costs five seconds", async (t) => {
   const silent = await serverOf(t, () => {});
   const { status, took } = await claim(t, hub, silent.name);
   assert.equal(status, 401);
-  assert.ok(took >= 4_900 && took < 15_000, `${took} ms`);
+  assert.ok(took >= 4_900 && took < 25_000, `${took} ms`);
   assert.equal((await claim(t, hub, silent.name)).status, 401);
   assert.equal(silent.asked.length, 1, "it is left alone for a while");
 });

@@ -99,7 +99,7 @@ export class Hub {
 export const saying = (body) => (entry) => entry.event?.content.body === body;
 
 /** Asks again until there is something. */
-export async function eventually(ask, what, patience = 20_000) {
+export async function eventually(ask, what, patience = 60_000) {
   for (const end = Date.now() + patience; Date.now() < end; await sleep(50)) {
     const found = await ask();
     if (found) return found;
