@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     crypto::Signature,
-    event::{ChainedPdu, HubIdentity, Integrity, Sender},
+    event::{ChainedPdu, HubIdentity, Integrity, Openings, Sender},
     id::EventId,
     ordered::Map,
     room::{
@@ -96,6 +96,7 @@ impl Append {
     fn chain(&mut self, context: &mut Context, moment: Moment) -> (Vec<Chained>, Change) {
         let mut change = core::mem::take(&mut self.change);
         let mut chained = Vec::with_capacity(self.candidates.len());
+        let mut openings = Openings::default();
         let has_redactions = self.candidates.iter().any(|candidate| candidate.event().kind() == kind::REDACTION);
         for candidate in core::mem::take(&mut self.candidates) {
             let (id, reply) = (candidate.lpdu_id(), candidate.reply);
@@ -103,7 +104,7 @@ impl Append {
                 reply.repeat(context, id, *event_id, &mut change);
                 continue;
             }
-            match self.chain_one(context, candidate, moment, &mut change) {
+            match self.chain_one(context, candidate, moment, &mut openings, &mut change) {
                 Ok(Some(link)) => {
                     self.appended.extend(id.map(|id| (id, link.pdu.event_id())));
                     if has_redactions {
@@ -124,6 +125,7 @@ impl Append {
         context: &mut Context,
         candidate: Candidate,
         moment: Moment,
+        openings: &mut Openings,
         change: &mut Change,
     ) -> Result<Option<Chained>, Failure> {
         let Candidate { made, reply, agreed } = candidate;
@@ -145,7 +147,7 @@ impl Append {
                     change.follow.push(invite::offer(candidate, offer, server, moment));
                     return Ok(None);
                 }
-                lpdu.chain(&hub).map_err(too_large)?
+                lpdu.chain_among(&hub, openings).map_err(too_large)?
             }
             (Made::Lpdu(_), None) => return Err(super::context::not_found()),
             (Made::Own(draft), head) => {
