@@ -21,7 +21,7 @@ use crate::{
         auth_rule::AuthRule,
         authorize::{self, Before, Denial},
         kind,
-        log::{LogEntry, LogEvent, place},
+        log::{LogEvent, place},
         membership::Membership,
         redaction,
     },
@@ -214,26 +214,21 @@ impl Append {
             if let Some(lpdu_id) = lpdu_id {
                 change.batch.put(Table::Lpdus, *lpdu_id.as_bytes(), *event_id.as_bytes());
             }
+            let (sender, integrity) = (Sender::Verified, Integrity::Intact);
+            let entry = LogEvent { event_id, sender, integrity, soft_failed: false, bytes };
+            if self.known.has(&event_id) {
+                self.known.stand(entry.clone());
+            }
+            entry.put(position, &mut change.batch);
             change.then.push(Output::Notify(Notification::Appended {
                 room_id: context.room_id.clone(),
                 position,
                 event_id,
                 lpdu_id,
-                event: bytes.clone(),
+                event: entry.bytes,
                 sender_verified: true,
                 intact: true,
             }));
-            let entry = LogEvent {
-                event_id,
-                sender: Sender::Verified,
-                integrity: Integrity::Intact,
-                soft_failed: false,
-                bytes,
-            };
-            if self.known.has(&event_id) {
-                self.known.stand(entry.clone());
-            }
-            LogEntry::Event(entry).put(position, &mut change.batch);
             if let Some(target) = redacts {
                 context.redact(&mut self.known, target, &mut change.batch);
             }
