@@ -50,6 +50,7 @@ mod field;
 mod form;
 mod hash;
 mod ladder;
+mod opening;
 mod redact;
 mod room_version;
 mod schema;
@@ -64,6 +65,7 @@ pub use complete::{ChainedPdu, CompletedPdu, CountersignError, HubIdentity, Link
 pub use field::{Field, FieldSet};
 pub use hash::{HashText, content_hash, lpdu_hash, reference_hash};
 pub use ladder::{Integrity, KeyNeed, Sender, UnverifiedLpdu, UnverifiedPdu, VerifiedLpdu, VerifiedPdu};
+pub use opening::Openings;
 pub use redact::{received_id, redact, sender_signing_input, signing_input};
 pub use room_version::{
     EventFormat, I_1, Keep, KeepKey, LINEARIZED_02, Linking, RedactionRules, RoomIdForm, RoomVersionRules, V10, V11,

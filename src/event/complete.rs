@@ -13,7 +13,8 @@ use super::{
     Event, PduDraft, SchemaError, SchemaRule, VerifiedLpdu, VerifiedPdu,
     field::{Field, FieldSet},
     form::{Form, Insert, Length},
-    hash::{HashText, content_hash_with, event_id_of},
+    hash::{HashText, content_hash_with, event_id_after},
+    opening::{Opening, Openings, write_event_ids},
     redact::signing_form,
     room_version::Keep,
     schema::{self, MAX_PDU_BYTES, Shape, fault},
@@ -22,7 +23,7 @@ use super::{
 };
 use crate::{
     crypto::{self, PreparedKey, Signature, SignatureError, SigningKey},
-    id::{EventId, KeyId, ServerName, base64},
+    id::{EventId, KeyId, ServerName},
 };
 
 /// What links an event into the log.
@@ -86,9 +87,14 @@ impl VerifiedLpdu {
     ///
     /// # Errors
     /// [`SchemaRule::TooLarge`] if the PDU would exceed 65,536 bytes; nothing may be linked to it then.
-    pub(crate) fn chain(self, links: &Links<'_>, hub: &HubIdentity<'_>) -> Result<ChainedPdu, SchemaError> {
+    pub(crate) fn chain(
+        self,
+        links: &Links<'_>,
+        hub: &HubIdentity<'_>,
+        openings: &mut Openings,
+    ) -> Result<ChainedPdu, SchemaError> {
         let Self { event, lpdu_id, signatures } = self;
-        chain(event, Some(lpdu_id), signatures, links, hub)
+        chain(event, Some(lpdu_id), signatures, links, hub, openings)
     }
 }
 
@@ -97,8 +103,13 @@ impl PduDraft {
     ///
     /// # Errors
     /// [`SchemaRule::TooLarge`] if the PDU would exceed 65,536 bytes; nothing may be linked to it then.
-    pub(crate) fn chain(self, links: &Links<'_>, hub: &HubIdentity<'_>) -> Result<ChainedPdu, SchemaError> {
-        chain(self.into_event(), None, Vec::new(), links, hub)
+    pub(crate) fn chain(
+        self,
+        links: &Links<'_>,
+        hub: &HubIdentity<'_>,
+        openings: &mut Openings,
+    ) -> Result<ChainedPdu, SchemaError> {
+        chain(self.into_event(), None, Vec::new(), links, hub, openings)
     }
 }
 
@@ -108,15 +119,17 @@ fn chain(
     mut signatures: Vec<GoodSignature>,
     links: &Links<'_>,
     hub: &HubIdentity<'_>,
+    openings: &mut Openings,
 ) -> Result<ChainedPdu, SchemaError> {
     // Nobody but the hub itself signs under its name (spec, 3.4).
     signatures.retain(|good| good.server != *hub.server);
-    let mut added = Added::links(links);
-    let content_hash = content_hash_with(&source, &added.links_only());
+    let opening = openings.of(links.auth_events);
+    let mut added = Added::links(opening, links.prev_event);
+    let content_hash = content_hash_with(&source, &added.links_only(), opening);
     added.hash(&source, &content_hash);
     let mut signing_input = Vec::with_capacity(source.bytes().len());
     source.write(&signing_form(source.rules(), source.kind(), &added.with_hashes()), &mut signing_input);
-    let event_id = event_id_of(&signing_input);
+    let event_id = event_id_after(opening, &signing_input);
     let hub = (hub.server.clone(), hub.key_id.clone());
     let signed = Blank::new(&signatures, &hub);
     let chained = ChainedPdu { source, lpdu_id, signatures, hub, signed, added, signing_input, event_id };
@@ -326,13 +339,11 @@ struct Added {
 }
 
 impl Added {
-    fn links(links: &Links<'_>) -> Self {
-        let mut text = Vec::with_capacity(links.auth_events.len() * 48 + 256);
-        text.extend_from_slice(b"\"auth_events\":");
-        write_event_ids(&mut text, links.auth_events);
+    fn links(opening: &Opening, prev_event: Option<EventId>) -> Self {
+        let mut text = Vec::with_capacity(opening.member().len() + 256);
+        text.extend_from_slice(opening.member());
         let auth_end = text.len();
-        text.extend_from_slice(b"\"prev_events\":");
-        write_event_ids(&mut text, links.prev_event.as_slice());
+        write_event_ids(&mut text, Field::PrevEvents, prev_event.as_slice());
         let prev_end = text.len();
         Self { text, auth_end, prev_end }
     }
@@ -375,23 +386,11 @@ impl Added {
     }
 }
 
-fn write_event_ids(out: &mut Vec<u8>, ids: &[EventId]) {
-    out.push(b'[');
-    for (index, id) in ids.iter().enumerate() {
-        out.extend_from_slice(if index == 0 { b"\"$" } else { b",\"$" });
-        let mut text = [0; 43];
-        base64::encode_url_into(id.as_bytes(), &mut text);
-        out.extend_from_slice(&text);
-        out.push(b'"');
-    }
-    out.push(b']');
-}
-
 #[cfg(test)]
 mod tests {
     use crate::{
         event::{
-            CountersignError, Integrity, Sender, UnverifiedPdu,
+            CountersignError, Integrity, Openings, Sender, UnverifiedPdu, content_hash,
             fixtures::{
                 HUB, Keys, RULES, chain_lpdu, chained, changed, complete, document, key_id, lpdu, lpdu_bytes,
                 own_draft, pdu, prepared, server, signing_key,
@@ -429,7 +428,8 @@ mod tests {
     fn an_own_event_becomes_a_pdu_that_verifies() {
         let draft = own_draft("m.room.name", Some(""), r#"{"name":"Room"}"#);
         assert_eq!(draft.event().state_key(), Some(""));
-        let done = chained(|links, hub| draft.chain(links, hub)).unwrap().sign(&signing_key(HUB));
+        let done =
+            chained(|links, hub| draft.chain(links, hub, &mut Openings::default())).unwrap().sign(&signing_key(HUB));
         let verified = pdu(done.bytes()).verify(&Keys::both()).unwrap();
         assert_eq!(verified.sender_check(), Sender::Verified);
         assert_eq!(verified.integrity(), Integrity::Intact);
@@ -444,11 +444,15 @@ mod tests {
         json.insert_str(json.len() - 1, r#","aaa":1,"auth_events0":2,"i":3,"prev":4,"sig":5,"zzz":6,"\u0000":7"#);
         let event = document(&json);
         let event = crate::event::schema::read(event, RULES, crate::event::schema::Shape::Lpdu).unwrap();
-        let chained =
-            chained(|links, hub| super::chain(event, None, vec![], links, hub)).unwrap().sign(&signing_key(HUB));
+        let chained = chained(|links, hub| super::chain(event, None, vec![], links, hub, &mut Openings::default()))
+            .unwrap()
+            .sign(&signing_key(HUB));
         let text = core::str::from_utf8(chained.bytes()).unwrap();
         assert_eq!(document(text).text(), text);
         assert!(text.starts_with(r#"{"\u0000":7,"aaa":1,"auth_events":["$"#), "{text}");
+        assert_eq!(pdu(chained.bytes()).event_id(), chained.event_id());
+        let claimed: serde_json::Value = serde_json::from_str(text).unwrap();
+        assert_eq!(claimed["hashes"]["sha256"], content_hash(pdu(chained.bytes()).event()).as_str());
     }
 
     #[test]
@@ -498,7 +502,8 @@ mod tests {
         let sized = |body: usize| {
             let content = format!(r#"{{"body":"{}"}}"#, "x".repeat(body));
             let draft = own_draft("m.room.message", None, &content);
-            chained(|links, hub| draft.chain(links, hub)).map(|chained| chained.sign(&signing_key(HUB)))
+            chained(|links, hub| draft.chain(links, hub, &mut Openings::default()))
+                .map(|chained| chained.sign(&signing_key(HUB)))
         };
         let empty = sized(0).unwrap().bytes().len();
         let largest = sized(65_536 - empty).unwrap();

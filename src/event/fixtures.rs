@@ -120,7 +120,7 @@ pub(crate) fn chained<T>(then: impl FnOnce(&Links<'_>, &HubIdentity<'_>) -> T) -
 
 pub(crate) fn chain_lpdu(bytes: &[u8]) -> ChainedPdu {
     let verified = lpdu(bytes).verify(&Keys::both()).unwrap();
-    chained(|links, hub| verified.chain(links, hub)).unwrap()
+    chained(|links, hub| verified.chain(links, hub, &mut super::Openings::default())).unwrap()
 }
 
 /// The PDU that the hub makes of an LPDU.

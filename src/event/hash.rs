@@ -6,6 +6,7 @@ use super::{
     Event,
     field::{Field, FieldSet},
     form::{Form, Insert},
+    opening::Opening,
     redact::lpdu_hashes_member,
     room_version::{Keep, Linking},
 };
@@ -53,13 +54,14 @@ pub fn content_hash(event: &Event) -> HashText {
     HashText::of(hasher)
 }
 
-/// The content hash that the PDU made of an LPDU or a draft will have, once these links stand in it.
-pub(super) fn content_hash_with(event: &Event, links: &[Insert<'_>]) -> HashText {
+/// The content hash that the PDU made of an LPDU or a draft will have, once these links stand in it; `opening` is the
+/// first of them.
+pub(super) fn content_hash_with(event: &Event, links: &[Insert<'_>], opening: &Opening) -> HashText {
     // An LPDU's `hashes` are already what the content hash covers of them, and a draft has none.
     let keep = FieldSet::ALL.without(&[Field::Signatures]);
-    let mut hasher = Sha256::new();
+    let mut hasher = opening.resumed(event);
     event.write(&Form { keep, content: Keep::All, inserts: links }, &mut hasher);
-    HashText::of(hasher)
+    HashText::of(hasher.into_inner())
 }
 
 /// The hash that is the event's ID: over its redacted form, without signatures.
@@ -73,6 +75,11 @@ pub fn reference_hash(event: &Event) -> EventId {
 /// after redacting, as the reference hash does, changes nothing.
 pub(super) fn event_id_of(signing_input: &[u8]) -> EventId {
     EventId::from_hash(Sha256::digest(signing_input).into())
+}
+
+/// As [`event_id_of`], for a signing input that most likely begins with this opening.
+pub(super) fn event_id_after(opening: &Opening, signing_input: &[u8]) -> EventId {
+    EventId::from_hash(opening.digest(signing_input).into())
 }
 
 #[cfg(test)]

@@ -352,7 +352,7 @@ mod tests {
     use crate::{
         crypto::SignatureError,
         event::{
-            Event, KeyLookup, Signatory, VerifyError,
+            Event, KeyLookup, Openings, Signatory, VerifyError,
             fixtures::{
                 HUB, Keys, PART, RULES, chained, changed, complete, document, key_id, lpdu, lpdu_bytes, message,
                 own_draft, pdu, server, signing_key, with_parts,
@@ -394,7 +394,10 @@ mod tests {
         let forged = changed(&sent, |event| event["content"]["body"] = "no".into());
         let mut verified = lpdu(&sent).verify(&Keys::both()).unwrap();
         verified.event = lpdu(&forged).event().clone();
-        let bytes = chained(|links, hub| verified.chain(links, hub)).unwrap().sign(&signing_key(HUB)).into_bytes();
+        let bytes = chained(|links, hub| verified.chain(links, hub, &mut Openings::default()))
+            .unwrap()
+            .sign(&signing_key(HUB))
+            .into_bytes();
         assert_eq!(outcome(&bytes, &Keys::both()), Ok((Sender::Verified, Integrity::Redacted)));
     }
 
@@ -421,7 +424,10 @@ mod tests {
     #[test]
     fn spec_3_4_of_an_own_event_the_hubs_signature_is_the_senders() {
         let draft = own_draft("m.room.message", None, "{}");
-        let bytes = chained(|links, hub| draft.chain(links, hub)).unwrap().sign(&signing_key(HUB)).into_bytes();
+        let bytes = chained(|links, hub| draft.chain(links, hub, &mut Openings::default()))
+            .unwrap()
+            .sign(&signing_key(HUB))
+            .into_bytes();
         assert_eq!(outcome(&bytes, &Keys::both()), GOOD);
         assert_eq!(outcome(&bytes, &Keys::default()), Err(VerifyError::KeyUnknown(Signatory::Sender)));
         assert_eq!(pdu(&bytes).verify(&Keys::both()).unwrap().lpdu_id(), None);

@@ -222,7 +222,9 @@ mod tests {
         let verified = parse_lpdu(&lpdu_bytes(kind, state_key, content)).verify(&Keys::both()).unwrap();
         let links = Links { auth_events, prev_event: Some(EventId::from_hash([9; 32])) };
         let (server, key_id) = (server(HUB), key_id("ed25519:1"));
-        let chained = verified.chain(&links, &HubIdentity { server: &server, key_id: &key_id }).unwrap();
+        let chained = verified
+            .chain(&links, &HubIdentity { server: &server, key_id: &key_id }, &mut crate::event::Openings::default())
+            .unwrap();
         parse_pdu(&chained.sign(&signing_key(HUB)).into_bytes()).verify(&Keys::both()).unwrap()
     }
 

@@ -15,7 +15,7 @@ use super::known::KnownEvents;
 use super::state::RoomState;
 use super::summary::{Create, HubTransfer};
 use crate::event::{
-    ChainedPdu, Event, HubIdentity, Integrity, Links, PduDraft, SchemaError, VerifiedLpdu, VerifiedPdu,
+    ChainedPdu, Event, HubIdentity, Integrity, Links, Openings, PduDraft, SchemaError, VerifiedLpdu, VerifiedPdu,
 };
 use crate::id::{EventId, ServerName};
 
@@ -134,7 +134,15 @@ impl AuthorizedLpdu {
     /// # Errors
     /// A [`SchemaError`] if the PDU would exceed 65,536 bytes; nothing may be linked to it then.
     pub fn chain(self, hub: &HubIdentity<'_>) -> Result<ChainedPdu, SchemaError> {
-        self.verified.chain(&self.links.borrowed(), hub)
+        self.chain_among(hub, &mut Openings::default())
+    }
+
+    /// As [`AuthorizedLpdu::chain`], among others of a transaction, which keep their openings together.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn chain_among(self, hub: &HubIdentity<'_>, openings: &mut Openings) -> Result<ChainedPdu, SchemaError> {
+        self.verified.chain(&self.links.borrowed(), hub, openings)
     }
 }
 
@@ -154,7 +162,7 @@ impl AuthorizedDraft {
     /// # Errors
     /// A [`SchemaError`] if the PDU would exceed 65,536 bytes; nothing may be linked to it then.
     pub fn chain(self, hub: &HubIdentity<'_>) -> Result<ChainedPdu, SchemaError> {
-        self.draft.chain(&self.links.borrowed(), hub)
+        self.draft.chain(&self.links.borrowed(), hub, &mut Openings::default())
     }
 }
 
@@ -238,7 +246,7 @@ mod tests {
         HUB, Keys, PART, RULES, chained, changed, key_id, lpdu as parse_lpdu, lpdu_bytes, own_draft, pdu as parse_pdu,
         server, signing_key,
     };
-    use crate::event::{HubIdentity, Integrity, Links, Sender, Signatory, VerifiedPdu, VerifyError};
+    use crate::event::{HubIdentity, Integrity, Links, Openings, Sender, Signatory, VerifiedPdu, VerifyError};
     use crate::id::{EventId, RoomId};
     use crate::room::auth_events;
     use crate::room::known::NothingKnown;
@@ -257,7 +265,9 @@ mod tests {
         let auth_events = auth_events::select(verified.event(), &hub.state);
         let links = Links { auth_events: &auth_events, prev_event: hub.head };
         let (server, key_id) = (server(HUB), key_id("ed25519:1"));
-        let chained = verified.chain(&links, &HubIdentity { server: &server, key_id: &key_id }).unwrap();
+        let chained = verified
+            .chain(&links, &HubIdentity { server: &server, key_id: &key_id }, &mut Openings::default())
+            .unwrap();
         parse_pdu(&chained.sign(&signing_key(HUB)).into_bytes()).verify(&Keys::both()).unwrap()
     }
 
@@ -368,7 +378,7 @@ mod tests {
     fn rule_4_is_asked_of_pdus() {
         let hub = Hub::with_ann("");
         let verified = parse_lpdu(&lpdu_bytes("m.room.message", None, TEXT)).verify(&Keys::both()).unwrap();
-        let chained = chained(|links, hub| verified.chain(links, hub)).unwrap();
+        let chained = chained(|links, hub| verified.chain(links, hub, &mut Openings::default())).unwrap();
         let foreign = parse_pdu(&chained.sign(&signing_key(HUB)).into_bytes()).verify(&Keys::both()).unwrap();
         let denied = pdu(foreign, hub.before()).unwrap_err();
         assert_eq!(denied.reason, Denial::Rule(AuthRule::AuthEventsForeign));

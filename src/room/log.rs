@@ -66,14 +66,7 @@ impl LogEntry {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer::new();
         match self {
-            Self::Event(event) => {
-                let mut flags = 0;
-                flags |= if event.sender == Sender::KeyMissing { KEY_MISSING } else { 0 };
-                flags |= if event.integrity == Integrity::Redacted { REDACTED } else { 0 };
-                flags |= if event.soft_failed { SOFT_FAILED } else { 0 };
-                out.reserve(event.bytes.len() + 35);
-                out.u8(FORM).u8(EVENT).u8(flags).raw(event.event_id.as_bytes()).raw(&event.bytes);
-            }
+            Self::Event(event) => return event.encode(),
             Self::Link { event_id, prev_events } => {
                 out.u8(FORM).u8(LINK).u8(0).raw(event_id.as_bytes());
                 prev_events.iter().for_each(|id| {
@@ -137,6 +130,25 @@ impl LogEntry {
         if let Some(id) = self.event_id() {
             batch.put(Table::Ids, *id.as_bytes(), position_key(position));
         }
+    }
+}
+
+impl LogEvent {
+    /// As [`LogEntry::put`], for an event that the writer keeps.
+    pub fn put(&self, position: i64, batch: &mut WriteBatch) {
+        batch.put(Table::Log, position_key(position), self.encode());
+        batch.put(Table::Ids, *self.event_id.as_bytes(), position_key(position));
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut flags = 0;
+        flags |= if self.sender == Sender::KeyMissing { KEY_MISSING } else { 0 };
+        flags |= if self.integrity == Integrity::Redacted { REDACTED } else { 0 };
+        flags |= if self.soft_failed { SOFT_FAILED } else { 0 };
+        let mut out = Writer::new();
+        out.reserve(self.bytes.len() + 35);
+        out.u8(FORM).u8(EVENT).u8(flags).raw(self.event_id.as_bytes()).raw(&self.bytes);
+        out.into_bytes()
     }
 }
 

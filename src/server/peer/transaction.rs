@@ -236,24 +236,29 @@ impl Running {
     /// The places of each room's PDUs, rooms in the order of their first one. What no room can be given fails.
     fn by_room(&mut self) -> Vec<(RoomId, Vec<usize>)> {
         let mut rooms: Vec<(RoomId, Vec<usize>)> = Vec::new();
-        let mut index = Map::new();
+        let mut index: Map<RoomId, usize> = Map::new();
         let mut bad = Vec::new();
         for (place, pdu) in self.pdus().into_iter().enumerate() {
-            let room = pdu.member("room_id").and_then(Value::as_str).and_then(|id| RoomId::parse(&id).ok());
-            match room {
-                _ if pdu.irregular() => {
-                    bad.push((place, "a number in it has a fraction, an exponent, a minus zero or too many digits"));
+            if pdu.irregular() {
+                bad.push((place, "a number in it has a fraction, an exponent, a minus zero or too many digits"));
+                continue;
+            }
+            let text = pdu.member("room_id").and_then(Value::as_str).unwrap_or_default();
+            // Most often all are of one room, whose ID is checked once.
+            let at = match index.get(&*text) {
+                Some(at) => *at,
+                None => {
+                    let Ok(room) = RoomId::parse(&text) else {
+                        bad.push((place, "field `room_id` must be a room ID"));
+                        continue;
+                    };
+                    index.insert(room.clone(), rooms.len());
+                    rooms.push((room, Vec::new()));
+                    rooms.len().saturating_sub(1)
                 }
-                None => bad.push((place, "field `room_id` must be a room ID")),
-                Some(room) => {
-                    let at = *index.entry(room.clone()).or_insert_with(|| {
-                        rooms.push((room, Vec::new()));
-                        rooms.len().saturating_sub(1)
-                    });
-                    if let Some((_, places)) = rooms.get_mut(at) {
-                        places.push(place);
-                    }
-                }
+            };
+            if let Some((_, places)) = rooms.get_mut(at) {
+                places.push(place);
             }
         }
         for (place, error) in bad {

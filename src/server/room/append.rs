@@ -14,14 +14,14 @@ use super::{
 };
 use crate::{
     crypto::Signature,
-    event::{ChainedPdu, HubIdentity, Integrity, Sender},
+    event::{ChainedPdu, HubIdentity, Integrity, Openings, Sender},
     id::EventId,
     ordered::Map,
     room::{
         auth_rule::AuthRule,
         authorize::{self, Before, Denial},
         kind,
-        log::{LogEntry, LogEvent, place},
+        log::{LogEvent, place},
         membership::Membership,
         redaction,
     },
@@ -96,6 +96,7 @@ impl Append {
     fn chain(&mut self, context: &mut Context, moment: Moment) -> (Vec<Chained>, Change) {
         let mut change = core::mem::take(&mut self.change);
         let mut chained = Vec::with_capacity(self.candidates.len());
+        let mut openings = Openings::default();
         let has_redactions = self.candidates.iter().any(|candidate| candidate.event().kind() == kind::REDACTION);
         for candidate in core::mem::take(&mut self.candidates) {
             let (id, is_over) = (candidate.lpdu_id(), context.is_over(&candidate));
@@ -114,7 +115,7 @@ impl Append {
             }
             let is_move = candidate.event().kind() == kind::HUB;
             let mover = is_move.then(|| candidate.event().sender().server_name());
-            match self.chain_one(context, candidate, moment, &mut change) {
+            match self.chain_one(context, candidate, moment, &mut openings, &mut change) {
                 Ok(Some(link)) => {
                     self.appended.extend(id.map(|id| (id, link.pdu.event_id())));
                     if has_redactions {
@@ -140,6 +141,7 @@ impl Append {
         context: &mut Context,
         candidate: Candidate,
         moment: Moment,
+        openings: &mut Openings,
         change: &mut Change,
     ) -> Result<Option<Chained>, Failure> {
         let Candidate { made, reply, agreed } = candidate;
@@ -161,7 +163,7 @@ impl Append {
                     change.follow.push(invite::offer(candidate, offer, server, moment));
                     return Ok(None);
                 }
-                lpdu.chain(&hub).map_err(too_large)?
+                lpdu.chain_among(&hub, openings).map_err(too_large)?
             }
             (Made::Lpdu(_), None) => return Err(super::context::not_found()),
             (Made::Own(draft), head) => {
@@ -228,26 +230,21 @@ impl Append {
             if let Some(lpdu_id) = lpdu_id {
                 change.batch.put(Table::Lpdus, *lpdu_id.as_bytes(), *event_id.as_bytes());
             }
+            let (sender, integrity) = (Sender::Verified, Integrity::Intact);
+            let entry = LogEvent { event_id, sender, integrity, soft_failed: false, bytes };
+            if self.known.has(&event_id) {
+                self.known.stand(entry.clone());
+            }
+            entry.put(position, &mut change.batch);
             change.then.push(Output::Notify(Notification::Appended {
                 room_id: context.room_id.clone(),
                 position,
                 event_id,
                 lpdu_id,
-                event: bytes.clone(),
+                event: entry.bytes,
                 sender_verified: true,
                 intact: true,
             }));
-            let entry = LogEvent {
-                event_id,
-                sender: Sender::Verified,
-                integrity: Integrity::Intact,
-                soft_failed: false,
-                bytes,
-            };
-            if self.known.has(&event_id) {
-                self.known.stand(entry.clone());
-            }
-            LogEntry::Event(entry).put(position, &mut change.batch);
             if let Some(target) = redacts {
                 context.redact(&mut self.known, target, &mut change.batch);
             }
