@@ -112,6 +112,30 @@ fn spec_4_two_successors_of_one_event_are_reported_with_both() {
 }
 
 #[test]
+fn a_rival_that_does_not_stand_behind_its_predecessor_is_found() {
+    for restarts in [false, true] {
+        let mut duo = Duo::joined();
+        let prev = head(&mut duo);
+        let nowhere = EventId::from_hash([1; 32]);
+        let (one, first) = message(&mut duo, HAL, r#"{"body":"one"}"#, &[nowhere]);
+        let ticket = duo.begin(vec![first]);
+        duo.answer_with(ok(r#"{"pdus":[]}"#));
+        assert!(failures(&duo.outcomes(ticket)).is_empty());
+        let (two, second) = message(&mut duo, HAL, r#"{"body":"two"}"#, &[prev]);
+        assert!(failures(&duo.receive(vec![second.clone()])).is_empty());
+        assert_eq!(forks(&duo), [(&b""[..], second.bytes())], "a hole stands behind the predecessor");
+        if restarts {
+            duo.restart_part();
+        }
+        duo.part.told.clear();
+        let (three, third) = message(&mut duo, HAL, r#"{"body":"three"}"#, &[prev]);
+        assert!(failures(&duo.receive(vec![third.clone()])).is_empty());
+        assert_eq!(forks(&duo), [(second.bytes(), third.bytes())]);
+        assert_eq!(duo.part_ids()[1..], [nowhere, one, two, three]);
+    }
+}
+
+#[test]
 fn spec_3_several_previous_events_count_as_a_fork() {
     let mut duo = Duo::joined();
     let prev = head(&mut duo);

@@ -84,15 +84,55 @@ fn a_head_that_has_moved_is_tried_again() {
         _ => Fate::Pass,
     });
     net.say(BOB, &room, "quick");
-    assert!(propose(&mut net, &room).is_some());
+    let Some(Answer::Accepted(first)) = propose(&mut net, &room) else { panic!("not proposed") };
     assert_eq!(net.ids("b.example", &room, 0).last(), net.ids(HUB, &room, 0).last());
     net.rule(|_| Fate::Pass);
     net.run();
     net.pass(Duration::from_secs(30));
     let hub = net.ids(HUB, &room, 0);
     assert_eq!(net.ids("a.example", &room, -1_000), hub);
+    // Whoever proposed it hears under which ID it came to stand.
+    let told = net.told("a.example");
+    let made_anew = told.iter().find_map(|told| match told {
+        Notification::Resent { old, new, .. } if *old == first => Some(*new),
+        _ => None,
+    });
+    let stands = |told: &Notification| matches!(told, Notification::Appended { lpdu_id, .. } if lpdu_id.is_some() && *lpdu_id == made_anew);
+    assert!(told.iter().any(stands), "{told:?}");
     net.say(BOB, &room, "after");
     assert_eq!(net.ids("a.example", &room, -1_000).len(), hub.len() + 1);
+}
+
+#[test]
+fn a_head_that_never_comes_ends_the_proposal_and_is_told() {
+    let (mut net, room) = net();
+    consent(&mut net, &room, "a.example");
+    net.rule(|packet| match (&packet.way, packet.to.as_str()) {
+        (Way::Request, "a.example") if packet.request.target.contains("/send/") => Fate::Lose,
+        _ => Fate::Pass,
+    });
+    net.say(BOB, &room, "quick");
+    let Some(Answer::Accepted(proposal)) = propose(&mut net, &room) else { panic!("not proposed") };
+    net.pass(Duration::from_secs(70));
+    let told = net.told("a.example");
+    assert!(told.iter().any(|told| matches!(told, Notification::NotSent { lpdu_id, .. } if *lpdu_id == proposal)));
+    net.rule(|_| Fate::Pass);
+    net.pass(Duration::from_secs(7_200));
+    assert_eq!(net.ids("a.example", &room, 0).last(), net.ids(HUB, &room, 0).last());
+    assert!(matches!(propose(&mut net, &room), Some(Answer::Accepted(_))), "it may be tried again");
+    assert_eq!(net.ids("a.example", &room, -1_000), net.ids(HUB, &room, 0));
+}
+
+#[test]
+fn consent_opens_nothing_to_a_server_that_has_left() {
+    let (mut net, room) = net();
+    consent(&mut net, &room, "a.example");
+    assert!(matches!(net.member(ANN, &room, Membership::Leave, &[]), Some(Answer::Accepted(_))));
+    let secret = net.say(HAL, &room, "without Ann");
+    for path in ["backfill/%21r%3Ahub.example?limit=9&v=", "event/"] {
+        let target = format!("/_matrix/federation/v2/{path}{}", format!("{secret}").replace('$', "%24"));
+        assert_eq!(net.get(&server("a.example"), &server(HUB), target).status, 404);
+    }
 }
 
 #[test]

@@ -7,10 +7,10 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 use core::time::Duration;
 
 use hublet::{
-    server::{Answer, Call, Notification, RoomCall, Shelf},
+    server::{Address, Answer, Call, Delivered, Notification, RoomCall, Shelf},
     testing::{
-        Fate, Net, Way,
-        duo::{ANN, Duo, HUB, failures},
+        Durable, Fate, Net, Way,
+        duo::{ANN, Duo, HUB, failures, silence},
         keys_of, server,
     },
 };
@@ -161,7 +161,6 @@ fn spec_6_a_key_that_does_not_come_in_time_is_missing_and_checked_later() {
     // Opened anew, it still knows what was not checked; the key comes then.
     duo.restart_part();
     duo.part.input(hublet::server::Input::Woken);
-    duo.part_ids();
     duo.part.wake_after(61_000);
     let rechecked =
         |told: &Notification| matches!(told, Notification::Rechecked { position: 1, sender_verified: true, .. });
@@ -195,6 +194,48 @@ fn an_event_whose_late_key_refutes_it_is_no_longer_shown() {
     assert!(duo.part_log()[1].2.is_none());
     duo.say("after");
     assert!(failures(&duo.catch_up()).is_empty(), "the log goes on");
+}
+
+#[test]
+fn what_is_due_while_the_room_waits_asks_for_no_waking() {
+    let mut duo = Duo::joined();
+    assert!(matches!(duo.part.ask(Net::event("m.room.message", None, ANN, "{}")), Answer::Accepted(_)));
+    assert_eq!(duo.pulled().len(), 1);
+    let delivered = Some(Delivered { shelf: Shelf::Pending, position: 0, refused: vec![] });
+    duo.part.ask(Call::Room(RoomCall::Pull { peer: server(HUB), delivered }));
+    // The hub took it, and no echo comes. Meanwhile the room waits for what fills a gap.
+    duo.part.wake_after(50_000);
+    duo.say("missing");
+    duo.say("held");
+    let held = duo.unsent().split_off(1);
+    let ticket = duo.begin(held);
+    assert_eq!(duo.waiting(), 1);
+    duo.part.told.clear();
+    duo.part.wake_after(10_000);
+    assert!(duo.part.wake.unwrap().millis() > duo.part.now, "to be woken at once, again and again, helps nobody");
+    duo.answer_with(silence());
+    assert_eq!(failures(&duo.outcomes(ticket)).len(), 1);
+    assert!(duo.part.wake.unwrap().millis() <= duo.part.now, "now it has time for it");
+    duo.part.wake_after(0);
+    let is_lost = |told: &Notification| matches!(told, Notification::NotSent { failure, .. } if failure.status == 504);
+    assert_eq!(duo.part.told.iter().filter(|told| is_lost(told)).count(), 1);
+}
+
+#[test]
+fn a_peer_machine_that_was_gone_when_it_was_told_is_told_again() {
+    let mut net = two();
+    let room = net.create("@hal:hub.example", "!r:hub.example", true, "{}");
+    net.join(ANN, &room, HUB);
+    let mut fails = 3;
+    net.server(&server(HUB)).unwrap().disk = Some(Box::new(move |address| {
+        let is_peers = matches!(address, Address::Peer(_)) && fails > 0;
+        fails -= u32::from(is_peers);
+        if is_peers { Durable::No } else { Durable::Yes }
+    }));
+    net.say("@hal:hub.example", &room, "hello");
+    assert_eq!(net.ids("part.example", &room, 0).len(), 1);
+    net.pass(Duration::from_secs(5));
+    assert_eq!(net.ids("part.example", &room, 0).len(), 2);
 }
 
 fn duo_lpdu(duo: &Duo, sender: &str) -> hublet::json::Document {

@@ -491,7 +491,8 @@ pub enum Notification {
         /// The other one, signed by the hub.
         second: Vec<u8>,
     },
-    /// The room has another hub: an event of a local user that the old one had not appended goes to the new one under another ID.
+    /// An event of a local user that the hub had not appended was made anew, for the room's new hub or, if it is `m.room.hub`, for the log's new head: it
+    /// goes on under another ID.
     Resent {
         /// Where.
         room_id: RoomId,

@@ -21,6 +21,7 @@ mod invite;
 mod join;
 mod known;
 mod local;
+mod nudge;
 mod offers;
 mod open;
 mod owed;
@@ -42,6 +43,7 @@ use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
 use self::{
     context::Context,
+    nudge::Nudges,
     participant::unproven,
     work::{Change, Progress, Resume, Work},
 };
@@ -50,8 +52,10 @@ use super::{
     identity::Identity,
     message::{Answer, Call, Keep, PeerCall, RoomCall},
 };
-use crate::id::{RoomId, Timestamp};
-use crate::ordered::Map;
+use crate::{
+    id::{RoomId, ServerName, Timestamp},
+    ordered::Map,
+};
 
 /// One room of this server.
 pub struct RoomMachine {
@@ -60,6 +64,7 @@ pub struct RoomMachine {
     writer: Writer,
     jobs: VecDeque<Job>,
     waiting: Map<Ticket, Waiting>,
+    nudges: Nudges,
     outputs: VecDeque<Output>,
     wake: Option<Timestamp>,
 }
@@ -100,6 +105,7 @@ impl RoomMachine {
             writer: Writer::Closed,
             jobs: VecDeque::new(),
             waiting: Map::new(),
+            nudges: Nudges::default(),
             outputs: VecDeque::new(),
             wake: None,
         }
@@ -210,9 +216,7 @@ impl RoomMachine {
     fn conclude(&mut self) {
         if matches!(self.writer, Writer::Free) {
             for peer in self.context.take_nudges() {
-                let ticket = self.tickets.take();
-                let nudge = Call::Peer(PeerCall::Nudge(self.context.room_id.clone()));
-                self.outputs.push_back(Output::Ask(ticket, Address::Peer(peer), nudge));
+                self.nudge(peer);
             }
         }
         for (peer, edu) in core::mem::take(&mut self.context.fleeting) {
@@ -221,29 +225,46 @@ impl RoomMachine {
             self.outputs.push_back(Output::Ask(ticket, Address::Peer(peer), call));
         }
         let deadlines = self.waiting.values().filter_map(|waiting| waiting.deadline);
-        let next = deadlines.chain(self.context.next_due()).min();
+        // What is due while a job is under way has its turn behind it: to be woken for it now would only be to be woken again.
+        let due = self.context.next_due().filter(|_| matches!(self.writer, Writer::Free));
+        let next = deadlines.chain(due).chain(self.nudges.next_due()).min();
         if next != self.wake {
             self.wake = next;
             self.outputs.extend(next.map(Output::Wake));
         }
     }
 
+    fn nudge(&mut self, peer: ServerName) {
+        let nudge = self.nudges.send(self.tickets.take(), &self.context.room_id, peer);
+        self.outputs.push_back(nudge);
+    }
+
     fn woken(&mut self, moment: Moment) {
         self.wake = None;
+        if matches!(self.writer, Writer::Closed) {
+            // A host that starts wakes what has rows: something may be owed.
+            return self.step(moment, open::work(), true, Resume::Start);
+        }
         let is_due = |waiting: &Waiting| waiting.deadline.is_some_and(|deadline| deadline <= moment.now);
         let due: Vec<Ticket> =
             self.waiting.iter().filter(|(_, waiting)| is_due(waiting)).map(|(ticket, _)| *ticket).collect();
         for ticket in due {
             self.resume(moment, ticket, Resume::TimedOut);
         }
+        for peer in self.nudges.take_due(moment.now) {
+            self.nudge(peer);
+        }
+        if self.context.unproven.next_due().is_some_and(|at| at <= moment.now) {
+            self.step(moment, unproven::recheck(), false, Resume::Start);
+        }
+        if !matches!(self.writer, Writer::Free) {
+            return;
+        }
         if self.context.pending.next_due().is_some_and(|at| at <= moment.now) {
             self.jobs.push_back(Job::Work(pending::sweep()));
         }
         if self.context.owed.next_due().is_some_and(|at| at <= moment.now) {
             self.jobs.push_back(Job::Work(owed::write()));
-        }
-        if self.context.unproven.next_due().is_some_and(|at| at <= moment.now) {
-            self.step(moment, unproven::recheck(), false, Resume::Start);
         }
         if self.context.missed.next_due().is_some_and(|at| at <= moment.now) {
             let work = participant::catch_up(&mut self.context, moment);
@@ -265,7 +286,10 @@ impl Machine for RoomMachine {
                 None => {}
             },
             Input::Ask(ticket, _) => self.outputs.push_back(Output::Respond(ticket, Answer::Unavailable)),
-            Input::Answer(ticket, answer) => self.resume(moment, ticket, Resume::Answer(answer)),
+            Input::Answer(ticket, answer) => {
+                self.nudges.answered(ticket, &answer, moment.now);
+                self.resume(moment, ticket, Resume::Answer(answer));
+            }
             Input::Rows(ticket, rows) => self.resume(moment, ticket, Resume::Rows(rows)),
             Input::Signed(ticket, signatures) => self.resume(moment, ticket, Resume::Signed(signatures)),
             Input::Keys(ticket, keys) => self.resume(moment, ticket, Resume::Keys(keys)),
@@ -295,6 +319,7 @@ impl Machine for RoomMachine {
             && self.outputs.is_empty()
             && self.context.offers.is_idle()
             && self.context.next_due().is_none()
+            && self.nudges.next_due().is_none()
     }
 }
 

@@ -29,7 +29,24 @@ pub struct Server {
     pub(super) wake: Option<Timestamp>,
     /// How many batches were applied to each store.
     pub commits: BTreeMap<Address, usize>,
+    /// What becomes of commits; each succeeds where nothing is set.
+    pub disk: Option<Disk>,
+    platform: bool,
     next_ticket: u64,
+}
+
+/// Decides what becomes of a commit of a machine.
+pub type Disk = Box<dyn FnMut(&Address) -> Durable>;
+
+/// What becomes of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durable {
+    /// It is applied, and the machine hears so.
+    Yes,
+    /// It fails: the machine is dropped and opened anew.
+    No,
+    /// It is applied, and the machine is gone before it hears so.
+    Unheard,
 }
 
 impl Server {
@@ -53,8 +70,18 @@ impl Server {
             sent: Vec::new(),
             wake: None,
             commits: BTreeMap::new(),
+            disk: None,
+            platform,
             next_ticket: 1 << 40,
         }
+    }
+
+    /// A server of the same identity over a copy of the rows, started.
+    pub(super) fn copy(&self, moment: Moment) -> Self {
+        let mut copy = Self::new(self.identity.name(), self.platform);
+        copy.stores = self.stores.clone();
+        copy.restart(moment);
+        copy
     }
 
     /// The rows of a machine.
@@ -127,11 +154,18 @@ impl Server {
         }
     }
 
-    fn carry_out(&mut self, address: Address, output: Output) -> Option<HostInput> {
+    fn carry_out(&mut self, address: Address, output: Output) -> Vec<HostInput> {
         let input = match output {
             Output::Commit(ticket, batch) => {
-                *self.commits.entry(address.clone()).or_default() += 1;
-                self.stores.entry(address.clone()).or_default().apply(batch);
+                let durable = self.disk.as_mut().map_or(Durable::Yes, |disk| disk(&address));
+                if durable != Durable::No {
+                    *self.commits.entry(address.clone()).or_default() += 1;
+                    self.stores.entry(address.clone()).or_default().apply(batch);
+                }
+                if durable != Durable::Yes {
+                    let reopened = HostInput::Done(address.clone(), Input::Woken);
+                    return Vec::from([HostInput::CommitFailed(address), reopened]);
+                }
                 Input::Committed(ticket)
             }
             Output::Read(ticket, queries) => {
@@ -143,14 +177,14 @@ impl Server {
             }
             Output::Send(ticket, to, request) => {
                 self.sent.push((address, ticket, to, request));
-                return None;
+                return Vec::new();
             }
             Output::Notify(notification) => {
                 self.told.push(notification);
-                return None;
+                return Vec::new();
             }
-            _ => return None,
+            _ => return Vec::new(),
         };
-        Some(HostInput::Done(address, input))
+        Vec::from([HostInput::Done(address, input)])
     }
 }

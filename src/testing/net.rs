@@ -24,8 +24,10 @@ pub struct Packet {
     pub way: Way,
     /// The request; with an answer, the one that is answered.
     pub request: Request,
-    /// The machine that asks, and its ticket.
-    caller: (Address, Ticket),
+    /// The machine that asks, and its ticket. None where nobody waits: a request that a test made up, or that arrives a second time.
+    caller: Option<(Address, Ticket)>,
+    /// When it arrives, once that is settled.
+    due: Option<Timestamp>,
 }
 
 /// Which way a packet goes.
@@ -46,6 +48,10 @@ pub enum Fate {
     Hold,
     /// It is lost; who waits for an answer hears that there was none.
     Lose,
+    /// It arrives this much later.
+    Late(Duration),
+    /// It arrives, and if it is a request then a second time: at once as far as it goes, and the rule sees that one too.
+    Twice,
 }
 
 /// Servers on one wire and one clock.
@@ -93,6 +99,22 @@ impl Net {
         self.servers.get_mut(name)
     }
 
+    /// Puts a request on the wire that no machine made. Nobody hears the answer.
+    pub fn inject(&mut self, from: &ServerName, to: &ServerName, request: Request) {
+        let (from, to) = (from.clone(), to.clone());
+        self.wire.push_back(Packet { from, to, way: Way::Request, request, caller: None, due: None });
+    }
+
+    /// Puts a second server beside one, under a name of its own on the wire: it has the same identity, and begins with the same rows.
+    pub fn copy(&mut self, name: &ServerName, twin: &ServerName) {
+        let moment = self.moment();
+        if let Some(server) = self.servers.get(name) {
+            let copy = server.copy(moment);
+            self.servers.insert(twin.clone(), copy);
+        }
+        self.collect(twin);
+    }
+
     /// What lies on the wire.
     pub fn wire(&self) -> impl Iterator<Item = &Packet> {
         self.wire.iter()
@@ -136,9 +158,22 @@ impl Net {
     pub fn step(&mut self) -> bool {
         for index in 0..self.wire.len() {
             let Some(packet) = self.wire.get_mut(index) else { return false };
-            let fate = (self.rule)(packet);
-            if fate == Fate::Hold {
-                continue;
+            let fate = match packet.due {
+                Some(due) if due > self.now => continue,
+                Some(_) => Fate::Pass,
+                None => (self.rule)(packet),
+            };
+            match fate {
+                Fate::Hold => continue,
+                Fate::Late(time) => {
+                    packet.due = Some(self.now.saturating_add(time));
+                    continue;
+                }
+                Fate::Twice if matches!(packet.way, Way::Request) => {
+                    let again = Packet { caller: None, ..packet.clone() };
+                    self.wire.push_back(again);
+                }
+                Fate::Pass | Fate::Lose | Fate::Twice => {}
             }
             if let Some(packet) = self.wire.remove(index) {
                 self.deliver(packet, fate);
@@ -148,22 +183,34 @@ impl Net {
         false
     }
 
-    /// Moves the clock in steps from one waking to the next, delivering what follows from each.
+    /// Moves the clock in steps from one waking or late arrival to the next, delivering what follows from each.
     pub fn pass(&mut self, time: Duration) {
         let end = self.now.saturating_add(time);
+        self.run();
         loop {
-            let due = self.servers.iter().filter_map(|(name, server)| Some((server.wake?, name.clone()))).min();
-            let Some((at, name)) = due.filter(|(at, _)| *at <= end) else { break };
-            self.now = self.now.max(at);
-            let moment = self.moment();
-            if let Some(server) = self.servers.get_mut(&name) {
-                server.wake = None;
-                server.handle(moment, HostInput::Woken);
+            let late = self.wire.iter().filter_map(|packet| packet.due).min().filter(|at| *at <= end);
+            let wake = self.servers.iter().filter_map(|(name, server)| Some((server.wake?, name.clone()))).min();
+            match (late, wake.filter(|(at, _)| *at <= end)) {
+                (None, None) => break,
+                (Some(at), wake) if wake.as_ref().is_none_or(|(wake, _)| at <= *wake) => self.now = self.now.max(at),
+                (_, wake) => {
+                    let Some((at, name)) = wake else { break };
+                    self.now = self.now.max(at);
+                    self.wake(&name);
+                }
             }
-            self.collect(&name);
             self.run();
         }
         self.now = end;
+    }
+
+    fn wake(&mut self, name: &ServerName) {
+        let moment = self.moment();
+        if let Some(server) = self.servers.get_mut(name) {
+            server.wake = None;
+            server.handle(moment, HostInput::Woken);
+        }
+        self.collect(name);
     }
 
     /// Drops a server's machines, and wakes those anew that have something to do; what is on the wire stays there.
@@ -190,22 +237,18 @@ impl Net {
     fn deliver(&mut self, packet: Packet, fate: Fate) {
         let moment = self.moment();
         let name = packet.to.clone();
-        let target = self.servers.get_mut(&name).filter(|_| fate == Fate::Pass);
+        let target = self.servers.get_mut(&name).filter(|_| fate != Fate::Lose);
         match (&packet.way, target) {
             (Way::Request, Some(server)) => {
                 let ticket = server.serve(moment, packet.request.clone());
                 self.serving.insert((name.clone(), ticket), packet);
             }
             (Way::Request, None) => return self.reply(packet, Err(SendError::Unreachable)),
-            (Way::Answer(result), Some(server)) => {
-                let (address, ticket) = packet.caller.clone();
-                server.handle(moment, HostInput::Done(address, Input::Sent(ticket, result.clone())));
-            }
-            (Way::Answer(_), None) => {
-                if let Some(server) = self.servers.get_mut(&name) {
-                    let (address, ticket) = packet.caller.clone();
-                    let lost = Input::Sent(ticket, Err(SendError::TimedOut));
-                    server.handle(moment, HostInput::Done(address, lost));
+            (Way::Answer(result), target) => {
+                let arrives = target.is_some();
+                let result = if arrives { result.clone() } else { Err(SendError::TimedOut) };
+                if let (Some(server), Some((address, ticket))) = (self.servers.get_mut(&name), packet.caller) {
+                    server.handle(moment, HostInput::Done(address, Input::Sent(ticket, result)));
                 }
             }
         }
@@ -214,7 +257,7 @@ impl Net {
 
     fn reply(&mut self, packet: Packet, result: Result<Response, SendError>) {
         let (from, to) = (packet.to.clone(), packet.from.clone());
-        self.wire.push_back(Packet { from, to, way: Way::Answer(result), ..packet });
+        self.wire.push_back(Packet { from, to, way: Way::Answer(result), due: None, ..packet });
     }
 
     /// Puts on the wire what a server has sent and answered.
@@ -226,7 +269,8 @@ impl Net {
         }
         for (address, ticket, to, request) in core::mem::take(&mut server.sent) {
             let from = name.clone();
-            self.wire.push_back(Packet { from, to, way: Way::Request, request, caller: (address, ticket) });
+            let caller = Some((address, ticket));
+            self.wire.push_back(Packet { from, to, way: Way::Request, request, caller, due: None });
         }
         for (key, answer) in answered {
             if let Some(packet) = self.serving.remove(&key) {

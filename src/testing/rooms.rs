@@ -7,7 +7,7 @@ use crate::{
     event::LINEARIZED_02,
     id::{EventId, RoomId, RoomVersionId, ServerName},
     room::membership::Membership,
-    server::{Address, Answer, Call, Notification, RoomCall},
+    server::{Address, Answer, Call, Notification, PeerCall, Response, RoomCall},
 };
 
 impl Net {
@@ -57,6 +57,15 @@ impl Net {
     ) -> Option<Answer> {
         let call = Self::event(kind, state_key, sender, body);
         self.ask(&user(sender).server_name(), Address::Room(room_id.clone()), call)
+    }
+
+    /// What a server answers to another's GET.
+    pub fn get(&mut self, from: &ServerName, to: &ServerName, target: String) -> Response {
+        let call = PeerCall::Fetch { method: http::Method::GET, target, body: None };
+        match self.ask(from, Address::Peer(to.clone()), Call::Peer(call)) {
+            Some(Answer::Response(response)) => response,
+            answer => panic!("{from} gets no answer: {answer:?}"),
+        }
     }
 
     /// A user says something.

@@ -40,5 +40,7 @@ mod ordering_traps;
 mod participants_follow_the_hub;
 #[path = "../redaction_keeps.rs"]
 mod redaction_keeps;
+#[path = "../rooms_survive_bad_networks.rs"]
+mod rooms_survive_bad_networks;
 #[path = "../stores_conform.rs"]
 mod stores_conform;

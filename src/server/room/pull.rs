@@ -64,12 +64,9 @@ impl Pull {
             Shelf::Pending => {
                 context.pending.delivered(delivered.position, moment.now);
                 for (id, failure) in &delivered.refused {
-                    let refusal = context.may_go_on(*id, failure);
+                    let is_final = context.may_go_on(*id, failure) == Refusal::Final;
                     // What has come back as an event of the log was not refused, whatever the hub says later.
-                    if refusal != Refusal::Kept
-                        && context.pending.remove(*id, &mut change.batch)
-                        && refusal == Refusal::Final
-                    {
+                    if is_final && context.pending.remove(*id, &mut change.batch) {
                         change.then.push(pending::not_sent(&context.room_id, *id, failure.clone()));
                     }
                 }

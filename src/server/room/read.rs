@@ -238,7 +238,8 @@ impl<'a> Viewer<'a> {
         }
         let state = RoomState::restore(context.room_id.clone(), room.rules(), found).map_err(|_| unknown_event())?;
         let now = if context.is_in_room(server) { Presence::InRoom } else { Presence::Outside };
-        Ok(Self { server, now, state, sees_all: context.consents.contains(server) })
+        let sees_all = now == Presence::InRoom && context.consents.contains(server);
+        Ok(Self { server, now, state, sees_all })
     }
 
     /// Whether the next event is seen; moves past it.

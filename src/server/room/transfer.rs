@@ -13,6 +13,7 @@ use super::{
     context::{Context, not_found, refuse},
     draft::{Wish, malformed, object},
     hub::wrong_server,
+    pending::not_sent,
     work::{Change, Progress, Resume, Work},
 };
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
     server::{
         contract::{Moment, Output, Ticket},
         identity::Signer,
-        message::{Answer, ErrorCode, Failure},
+        message::{Answer, ErrorCode, Failure, Notification},
     },
 };
 
@@ -43,8 +44,13 @@ enum Stage {
     Fetching,
     /// The event is out.
     Proposed(EventId),
-    /// The hub's head is this one, which we do not have yet.
-    Behind(EventId),
+    /// The event is refused: the hub's head is another one, which we do not have yet.
+    Behind {
+        /// The event.
+        refused: EventId,
+        /// The hub's head.
+        head: EventId,
+    },
 }
 
 /// Makes us the hub.
@@ -131,9 +137,10 @@ impl Work for Propose {
                 Err(failure) => Err(failure),
             },
         };
-        match progress {
-            Ok(lpdu) => self.send(context, lpdu),
-            Err(failure) => give_up(context, self.ticket, failure),
+        match (progress, replaced(context)) {
+            (Ok(lpdu), _) => self.send(context, lpdu),
+            (Err(failure), Some(old)) => abandon(context, old, failure),
+            (Err(failure), None) => give_up(context, self.ticket, failure),
         }
     }
 }
@@ -158,6 +165,11 @@ impl Propose {
     fn send(&self, context: &mut Context, lpdu: SignedLpdu) -> Progress {
         let mut change = Change::default();
         let lpdu_id = lpdu.lpdu_id();
+        if let Some(old) = replaced(context) {
+            context.pending.remove(old, &mut change.batch);
+            let room_id = context.room_id.clone();
+            change.then.push(Output::Notify(Notification::Resent { room_id, old, new: lpdu_id }));
+        }
         if let Some(transfer) = &mut context.transfer {
             transfer.stage = Stage::Proposed(lpdu_id);
             transfer.tries = transfer.tries.saturating_add(1);
@@ -166,6 +178,24 @@ impl Propose {
         change.then.extend(self.ticket.map(|ticket| Output::Respond(ticket, Answer::Accepted(lpdu_id))));
         Progress::Commit(change)
     }
+}
+
+/// The event that is made anew.
+fn replaced(context: &Context) -> Option<EventId> {
+    match context.transfer.as_ref()?.stage {
+        Stage::Behind { refused, .. } => Some(refused),
+        Stage::Fetching | Stage::Proposed(_) => None,
+    }
+}
+
+/// Ends the transfer: the event that was refused cannot be made anew.
+fn abandon(context: &mut Context, old: EventId, failure: Failure) -> Progress {
+    context.transfer = None;
+    let mut change = Change::default();
+    if context.pending.remove(old, &mut change.batch) {
+        change.then.push(not_sent(&context.room_id, old, failure));
+    }
+    Progress::Commit(change)
 }
 
 /// Ends the transfer, and tells who waits.
@@ -196,8 +226,8 @@ impl Context {
             (Some(transfer), Some(head))
                 if transfer.stage == Stage::Proposed(lpdu_id) && transfer.tries < MOST_TRIES =>
             {
-                transfer.stage = Stage::Behind(head);
-                return Refusal::MadeAnew;
+                transfer.stage = Stage::Behind { refused: lpdu_id, head };
+                return Refusal::Kept;
             }
             (Some(transfer), _) if transfer.stage == Stage::Proposed(lpdu_id) => self.transfer = None,
             _ if moves == Some(HubTransfer::On) && failure.code == ErrorCode::WrongServer => return Refusal::Kept,
@@ -208,7 +238,10 @@ impl Context {
 
     /// Nothing more is heard of an LPDU of ours.
     pub(super) fn lost(&mut self, lpdu_id: EventId) {
-        self.transfer.take_if(|transfer| transfer.stage == Stage::Proposed(lpdu_id));
+        self.transfer.take_if(|transfer| match transfer.stage {
+            Stage::Fetching => false,
+            Stage::Proposed(id) | Stage::Behind { refused: id, .. } => id == lpdu_id,
+        });
     }
 
     /// What a transfer to us wants done now that the log is where it is.
@@ -218,7 +251,7 @@ impl Context {
         }
         let head = self.room.as_ref().and_then(|room| room.head).map(|head| head.event_id);
         let transfer = self.transfer.as_ref()?;
-        let is_due = matches!(transfer.stage, Stage::Behind(wanted) if Some(wanted) == head);
+        let is_due = matches!(transfer.stage, Stage::Behind { head: wanted, .. } if Some(wanted) == head);
         is_due.then(|| in_turn(Box::new(Propose { ticket: None, draft: None })))
     }
 }
@@ -228,8 +261,6 @@ impl Context {
 pub(super) enum Refusal {
     /// The event will not appear.
     Final,
-    /// Another event takes its place.
-    MadeAnew,
-    /// It stays pending, for the hub to come.
+    /// It stays pending until another takes its place, or until nobody has heard of it for too long.
     Kept,
 }

@@ -47,6 +47,8 @@ pub(super) struct Apply<'a> {
     accounts: Vec<Box<dyn Work>>,
     /// The room has another hub than before.
     hub_moved: bool,
+    /// Events that the next one branches off behind, the first to do so.
+    branches: Vec<EventId>,
     /// Events that belong before a join of ours, and the join's place.
     passed: Map<EventId, i64>,
 }
@@ -61,7 +63,8 @@ impl<'a> Apply<'a> {
         let head = context.room.as_ref().and_then(|room| room.head).map(|head| head.event_id);
         let names_its_own = names_its_own(queue, head);
         let (change, accounts) = (Change::default(), Vec::new());
-        Self { context, lookup, moment, change, names_its_own, accounts, hub_moved: false, passed: Map::new() }
+        let (branches, passed) = (Vec::new(), Map::new());
+        Self { context, lookup, moment, change, names_its_own, accounts, hub_moved: false, branches, passed }
     }
 
     /// The change, whole.
@@ -165,12 +168,16 @@ impl<'a> Apply<'a> {
             self.hole(*prev);
         }
         let head = self.context.room.as_ref().and_then(|room| room.head).map(|head| head.event_id);
+        self.branches.clear();
         match event.prev_events() {
             [prev] if Some(*prev) == head => {}
             [] => {}
             several => {
-                let first = self.successor(several, None).unwrap_or_default();
-                self.report_fork(first, event);
+                let first = self.successor(several, None);
+                if first.is_none() {
+                    self.branches = several.to_vec();
+                }
+                self.report_fork(first.unwrap_or_default(), event);
             }
         }
     }
@@ -178,12 +185,15 @@ impl<'a> Apply<'a> {
     /// The event in our log that follows one of these too, and came through `hub` if one is given.
     fn successor(&self, prev_events: &[EventId], hub: Option<&ServerName>) -> Option<Vec<u8>> {
         let rules = self.context.room.as_ref()?.rules();
-        prev_events.iter().find_map(|prev| {
-            let position = self.lookup.place_of(prev)?.saturating_add(1);
+        let event_at = |prev: &EventId, position: i64| {
             let LogEntry::Event(stored) = self.lookup.entry_at(position)? else { return None };
             let event = read_event(&stored.bytes, rules)?;
             let is_next = event.prev_events().contains(prev) && hub.is_none_or(|hub| through(&event) == *hub);
             is_next.then(|| stored.bytes.clone())
+        };
+        prev_events.iter().find_map(|prev| {
+            let behind = self.lookup.place_of(prev)?.saturating_add(1);
+            event_at(prev, behind).or_else(|| event_at(prev, self.lookup.branch_of(prev)?))
         })
     }
 
@@ -239,6 +249,9 @@ impl<'a> Apply<'a> {
             self.hub_moved = true;
         }
         self.lookup.stands(event_id, position, lpdu_id);
+        for prev in core::mem::take(&mut self.branches) {
+            self.lookup.branches_off(prev, position, &mut self.change.batch);
+        }
         if self.names_its_own {
             self.lookup.known.insert(event_id, event.clone(), position);
             if let LogEntry::Event(stored) = &entry {

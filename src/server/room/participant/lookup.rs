@@ -9,11 +9,11 @@ use crate::{
     ordered::{Map, Set},
     room::{
         auth_events, kind,
-        log::{BEFORE_LOG, FIRST_PLACE, LogEntry, entry, place, position_of},
+        log::{BEFORE_LOG, FIRST_PLACE, LogEntry, entry, place, position_key, position_of},
         redaction,
     },
     server::room::{context::Context, known::KnownLog},
-    store::{Query, Row, Table},
+    store::{Query, Row, Table, WriteBatch},
 };
 
 /// What was looked up. It stays right while nobody else writes, and what is appended is added to it.
@@ -21,6 +21,8 @@ use crate::{
 pub(super) struct Lookup {
     places: Map<EventId, Option<i64>>,
     lpdus: Map<EventId, Option<EventId>>,
+    /// Where the first event stands that follows another which it does not stand behind.
+    branches: Map<EventId, Option<i64>>,
     /// Entries of the log that were read, by position.
     entries: Map<i64, Option<LogEntry>>,
     pub(super) known: KnownLog,
@@ -31,6 +33,7 @@ pub(super) struct Lookup {
 enum Asked {
     Place(EventId),
     Lpdu(EventId),
+    Branch(EventId),
 }
 
 impl Lookup {
@@ -42,6 +45,17 @@ impl Lookup {
     /// The event that an LPDU has become before, if any.
     pub(super) fn event_of_lpdu(&self, lpdu_id: &EventId) -> Option<EventId> {
         self.lpdus.get(lpdu_id).copied().flatten()
+    }
+
+    /// Where the first event stands that branches off behind an event, as far as it was looked up.
+    pub(super) fn branch_of(&self, event_id: &EventId) -> Option<i64> {
+        self.branches.get(event_id).copied().flatten()
+    }
+
+    /// Notes the first event that branches off behind another, and writes where it stands.
+    pub(super) fn branches_off(&mut self, event_id: EventId, position: i64, batch: &mut WriteBatch) {
+        batch.put(Table::Meta, branch_key(event_id), position_key(position));
+        self.branches.insert(event_id, Some(position));
     }
 
     /// What stands at a position, as far as it was looked up.
@@ -74,7 +88,15 @@ impl Lookup {
             let Item::Pdu(pdu, _) = item else { continue };
             let event = pdu.event();
             wanted.push(pdu.event_id());
-            wanted.extend(event.prev_events().iter().filter(|id| !before.contains(*id)));
+            let prev_events = || event.prev_events().iter().filter(|id| !before.contains(*id));
+            wanted.extend(prev_events());
+            let head = room.head.map(|head| head.event_id);
+            for prev in prev_events().filter(|id| Some(**id) != head) {
+                self.branches.entry(*prev).or_insert_with(|| {
+                    self.asked.push(Asked::Branch(*prev));
+                    None
+                });
+            }
             wanted.extend(redaction::target(event));
             match changes_state {
                 true => wanted.extend(event.auth_events().iter().filter(|id| !before.contains(*id))),
@@ -101,6 +123,7 @@ impl Lookup {
         let query = |asked: &Asked| match asked {
             Asked::Place(id) => place(*id),
             Asked::Lpdu(id) => Query::one(Table::Lpdus, *id.as_bytes()),
+            Asked::Branch(id) => Query::one(Table::Meta, branch_key(*id)),
         };
         self.asked.iter().map(query).collect()
     }
@@ -110,6 +133,9 @@ impl Lookup {
         for (asked, rows) in core::mem::take(&mut self.asked).into_iter().zip(rows) {
             let Some(row) = rows.first() else { continue };
             match asked {
+                Asked::Branch(id) => {
+                    self.branches.insert(id, position_of(&row.value).ok());
+                }
                 Asked::Place(id) => {
                     self.places.insert(id, position_of(&row.value).ok());
                 }
@@ -158,6 +184,7 @@ impl Lookup {
                 for position in event.prev_events().iter().filter_map(|id| self.place_of(id)) {
                     wanted.extend(behind(position));
                 }
+                wanted.extend(event.prev_events().iter().filter_map(|id| self.branch_of(id)));
             }
             changes_state |= event.is_state();
             last = Some(pdu.event_id());
@@ -198,6 +225,10 @@ impl Lookup {
         }
         None
     }
+}
+
+fn branch_key(event_id: EventId) -> Vec<u8> {
+    [b"branch/", event_id.as_bytes().as_slice()].concat()
 }
 
 /// The positions that tell what it means that an event follows the one at `position`: what stands behind it, and a join of ours, which may stand behind a
