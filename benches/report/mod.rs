@@ -31,7 +31,8 @@ pub(crate) struct Pair {
 /// Runs both works in turn; each times itself and gives microseconds a thing.
 pub(crate) fn alternate(rounds: usize, mut first: impl FnMut() -> f64, mut second: impl FnMut() -> f64) -> Pair {
     for _ in 0..WARM_UP {
-        (first(), second());
+        first();
+        second();
     }
     let samples: Vec<(f64, f64)> = (0..rounds).map(|_| (first(), second())).collect();
     let part = |value: fn(&(f64, f64)) -> f64, share| quantile(samples.iter().map(value).collect(), share);

@@ -29,6 +29,9 @@ pub(crate) const EACH: usize = 50;
 /// Users of [`PART`], and of [`FAR`].
 const OF_EACH: usize = 7;
 
+/// An event of a log: its ID and its bytes.
+type Logged = (EventId, Vec<u8>);
+
 /// The servers and their rows after the last of the members has joined.
 pub(crate) struct Stage {
     pub(crate) room_id: RoomId,
@@ -130,8 +133,8 @@ impl Stage {
         let sent = self.messages(FAR, 0, count);
         sent.iter().for_each(|transaction| transaction.deliver(&mut hub));
         let log = log(&hub, &self.address(), first);
-        let of_each = |(at, (entries, from)): (usize, (&[(EventId, Vec<u8>)], &Transaction))| {
-            let event = |(entry, lpdu): (&(EventId, Vec<u8>), &Sent)| Sent { bytes: entry.1.clone(), ..lpdu.clone() };
+        let of_each = |(at, (entries, from)): (usize, (&[Logged], &Transaction))| {
+            let event = |(entry, lpdu): (&Logged, &Sent)| Sent { bytes: entry.1.clone(), ..lpdu.clone() };
             Transaction::new(HUB, PART, at, entries.iter().zip(&from.events).map(event).collect())
         };
         log.chunks(EACH).zip(&sent).enumerate().map(of_each).collect()
@@ -205,7 +208,7 @@ pub(crate) fn end(store: &MemoryStore) -> i64 {
 }
 
 /// IDs and bytes of a server's log from a position on.
-fn log(rig: &Rig, room: &Address, from: i64) -> Vec<(EventId, Vec<u8>)> {
+fn log(rig: &Rig, room: &Address, from: i64) -> Vec<Logged> {
     let rows = rig.stores.get(room).expect("the room has rows").read(&entries(from, u32::MAX));
     let event = |row: &hublet::store::Row| match LogEntry::decode(&row.value) {
         Ok(LogEntry::Event(event)) => (event.event_id, event.bytes),
