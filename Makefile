@@ -40,7 +40,7 @@ test: tools
 	cargo test $(LOCKED) --all-features --quiet --test null_crypto
 	cargo test $(LOCKED) --all-features --quiet --lib bindings::
 	$(call step,the simulator)
-	SIM_SEEDS=1000 cargo test $(LOCKED) --profile sim --quiet --test rooms_survive_bad_networks -- --nocapture
+	SIM_SEEDS=1000 cargo test $(LOCKED) --quiet --test rooms_survive_bad_networks -- --nocapture
 	$(call step,suites in Node)
 	$(XTASK) test-wasm node
 	$(call step,suites in headless Chromium)
