@@ -36,11 +36,11 @@ test: tools
 	$(call step,prerequisites)
 	$(XTASK) setup
 	$(call step,native tests)
-	cargo test $(LOCKED) --workspace --exclude xtask --quiet
-	cargo test $(LOCKED) --all-features --quiet --test null_crypto
-	cargo test $(LOCKED) --all-features --quiet --lib bindings::
+	cargo test $(LOCKED) --workspace --exclude xtask --features hublet/bindings --quiet
 	$(call step,the simulator)
-	SIM_SEEDS=1000 cargo test $(LOCKED) --quiet --test rooms_survive_bad_networks -- --nocapture
+	SIM_SEEDS=1000 cargo test $(LOCKED) --features bindings --quiet --test rooms_survive_bad_networks -- --nocapture
+	$(call step,without cryptography)
+	cargo test $(LOCKED) --features null-crypto --quiet --test null_crypto
 	$(call step,suites in Node)
 	$(XTASK) test-wasm node
 	$(call step,suites in headless Chromium)
