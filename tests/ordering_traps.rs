@@ -68,6 +68,27 @@ fn an_echo_comes_before_the_hub_refuses_what_it_echoes() {
 }
 
 #[test]
+fn a_kick_overtakes_a_join_that_is_on_its_way() {
+    let mut duo = Duo::joined();
+    let call = RoomCall::Member {
+        user: hublet::testing::user(ANN),
+        membership: hublet::room::membership::Membership::Join,
+        via: Vec::new(),
+    };
+    assert!(matches!(duo.part.ask(Call::Room(call)), Answer::Accepted(_)));
+    let lpdus = duo.pulled();
+    duo.event("@hal:hub.example", "m.room.member", Some(ANN), r#"{"membership":"leave"}"#);
+    assert!(failures(&duo.catch_up()).is_empty(), "her server is out of the room");
+    assert!(failures(&duo.send_lpdus(&lpdus)).is_empty(), "and in it again");
+    assert!(failures(&duo.catch_up()).is_empty(), "which it learns from the echo");
+    duo.say("welcome back");
+    assert!(failures(&duo.catch_up()).is_empty());
+    let hub: Vec<_> = duo.hub_log().into_iter().map(|(_, id, _)| id).collect();
+    assert!(hub.ends_with(&duo.part_ids()));
+    assert_eq!(duo.part_ids().len(), 4);
+}
+
+#[test]
 fn a_retried_transaction_appends_nothing_twice() {
     let mut net = two();
     let room = net.create("@hal:hub.example", "!r:hub.example", true, "{}");

@@ -209,6 +209,11 @@ impl UnverifiedPdu {
         self.event_id
     }
 
+    /// The ID of the LPDU that the event was made of, if it was made of one; nobody has checked yet whose it is.
+    pub(crate) fn lpdu_id(&self) -> Option<EventId> {
+        self.lpdu_input().as_deref().map(event_id_of)
+    }
+
     /// The keys to have at hand before [`UnverifiedPdu::verify`]: the sender's server's, and the hub's where that is
     /// another.
     pub fn required_keys(&self) -> Vec<KeyNeed> {

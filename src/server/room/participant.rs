@@ -29,7 +29,7 @@ use crate::{
     },
     id::{EventId, ServerName},
     json::Document,
-    room::{Create, HubTransfer},
+    room::{Create, HubTransfer, kind, membership::Membership},
     server::{
         contract::{Moment, Output, Ticket},
         message::{Answer, ErrorCode, Failure, Outcome, ServerKeys},
@@ -44,7 +44,8 @@ pub(super) fn receive(
     keys: &ServerKeys,
     events: Vec<Document>,
 ) -> Box<dyn Work> {
-    let Some(rules) = context.room.as_ref().filter(|_| context.are_in_room()).map(|room| room.rules()) else {
+    let is_ours = context.are_in_room() || brings_us_back(context, &origin, &events);
+    let Some(rules) = context.room.as_ref().filter(|_| is_ours).map(|room| room.rules()) else {
         return nowhere(context, ticket, &events);
     };
     let refusal = refusal(context, &origin);
@@ -95,6 +96,21 @@ pub(super) fn catch_up(context: &mut Context, moment: Moment) -> Box<dyn Work> {
         keys_came: false,
         stage: Stage::Missed,
     })
+}
+
+/// Whether a join that was on its way when we were put out of the room comes back from the hub, right behind the event that put us out. Then we have
+/// missed nothing. Behind anything else it is not taken: of what came between only joining anew brings the state whole, and its user is told.
+fn brings_us_back(context: &Context, origin: &ServerName, events: &[Document]) -> bool {
+    let Some(room) = context.room.as_ref().filter(|_| context.hub() == Some(origin)) else { return false };
+    let head = room.head.map(|head| head.event_id);
+    let is_ours = |pdu: &UnverifiedPdu| {
+        pdu.event().kind() == kind::MEMBER
+            && Membership::from_content(pdu.event().content()) == Some(Membership::Join)
+            && pdu.event().prev_events() == head.as_slice()
+            && pdu.lpdu_id().is_some_and(|lpdu_id| context.pending.has(lpdu_id))
+    };
+    let mut pdus = events.iter().filter_map(|event| UnverifiedPdu::parse(event.clone(), room.rules()).ok());
+    !context.pending.is_empty() && pdus.any(|pdu| is_ours(&pdu))
 }
 
 /// Events of a room that we are not in. A member event among them may still be news to a local user; whoever asked sees to that.

@@ -88,6 +88,16 @@ impl Pending {
         }
     }
 
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lpdus.is_empty()
+    }
+
+    /// Whether an LPDU is among them.
+    pub(super) fn has(&self, id: EventId) -> bool {
+        self.lpdus.values().any(|lpdu| lpdu.id == id)
+    }
+
     /// Every one, in order: its ID and its bytes.
     pub(super) fn all(&self) -> impl Iterator<Item = (EventId, &[u8])> {
         self.lpdus.values().map(|lpdu| (lpdu.id, lpdu.bytes.as_slice()))
