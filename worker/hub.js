@@ -7,6 +7,9 @@ import { fileURLToPath } from "node:url";
 import { Miniflare } from "miniflare";
 
 const HOST = "127.0.0.1";
+/** How long the hub may take for its first answer, in milliseconds. */
+const FIRST_ANSWER = 60_000;
+
 const WORKER = fileURLToPath(new URL("dist/worker.js", import.meta.url));
 
 /** What an operator can put right. */
@@ -52,13 +55,26 @@ export async function startHub({ port, data, name = `localhost:${port}`, forgets
       HUBLET_DEVELOPMENT: "1",
     },
   });
-  const url = await workerd.ready;
-  const answer = await fetch(new URL("/_matrix/key/v2/server", url));
-  if (answer.status !== 200) {
+  try {
+    const url = await workerd.ready;
+    await checkAnswer(url, name, data);
+    return { name, url, token, stop: () => workerd.dispose() };
+  } catch (error) {
     await workerd.dispose();
+    throw error;
+  }
+}
+
+/** A hub that cannot say its keys can do nothing else. */
+async function checkAnswer(url, name, data) {
+  const asked = fetch(new URL("/_matrix/key/v2/server", url), { signal: AbortSignal.timeout(FIRST_ANSWER) });
+  const answer = await asked.catch((error) => {
+    throw new StartError(`the hub does not answer on ${url.origin} (${error.message}): what workerd printed may say why; start it again`);
+  });
+  await answer.body?.cancel();
+  if (answer.status !== 200) {
     throw new StartError(`the hub does not serve its keys: is \`${name}\` a server name, and ${join(data, "key.json")} whole?`);
   }
-  return { name, url, token, stop: () => workerd.dispose() };
 }
 
 /** The signing key of this folder. A folder belongs to one name: its rooms are made under that. */
@@ -107,5 +123,5 @@ function checkPort(port) {
 }
 
 function reason(error) {
-  return error.code === "EADDRINUSE" ? "another program has it; stop that, or choose another with --port" : error.message;
+  return error.code === "EADDRINUSE" ? "another program has it, perhaps the workerd of a hub that was killed; stop that, or choose another with --port" : error.message;
 }

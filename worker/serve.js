@@ -1,4 +1,5 @@
-// Runs a hub until it is interrupted: `node serve.js [--port N] [--name NAME] [--data FOLDER] [--quiet]`.
+// Runs a hub until it is interrupted: `node serve.js [--port N] [--name NAME] [--data FOLDER] [--quiet] [--until-eof]`. With `--until-eof` the end of its
+// standard input ends it too, so that a program that starts it leaves no hub behind, however that program ends.
 // Flags go before the environment: HUBLET_PORT, HUBLET_NAME, HUBLET_DATA.
 import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,18 +11,20 @@ export { StartError, startHub };
 const REPOSITORY = fileURLToPath(new URL("..", import.meta.url));
 
 async function main() {
-  const { port, name, data, quiet } = settings(process.argv.slice(2), process.env);
+  const { port, name, data, quiet, untilEof } = settings(process.argv.slice(2), process.env);
   const hub = await startHub({ port, data, ...(name && { name }) });
   console.log(`hublet: ${hub.name} serves on ${hub.url.origin}`);
   if (!quiet) console.log(guide(hub, data));
-  await interruption();
+  await interruption(untilEof);
   await hub.stop();
+  process.stdin.destroy();
 }
 
 /** Miniflare's own way is to end the process at once, with a status that says it failed. */
-function interruption() {
+function interruption(untilEof) {
   return new Promise((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"]) process.removeAllListeners(signal).once(signal, resolve);
+    if (untilEof) process.stdin.once("close", resolve).once("error", resolve).resume();
   });
 }
 
@@ -33,13 +36,14 @@ function settings(argv, env) {
       name: { type: "string", default: env.HUBLET_NAME || "" },
       data: { type: "string", default: env.HUBLET_DATA || join(REPOSITORY, ".hublet") },
       quiet: { type: "boolean", default: false },
+      "until-eof": { type: "boolean", default: false },
     },
   });
   const port = Number(values.port);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
     throw new StartError(`--port takes a number from 1 to 65535, not \`${values.port}\``);
   }
-  return { ...values, port, data: resolve(values.data) };
+  return { ...values, port, data: resolve(values.data), untilEof: values["until-eof"] };
 }
 
 /** What to do next, as lines to paste into another terminal in the same folder. */

@@ -7,6 +7,9 @@ import { promisify } from "node:util";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
+/** How long an audit may take, in milliseconds, and how much it may say, in bytes: a line an event. */
+const LIMITS = { timeout: 60_000, maxBuffer: 64 << 20 };
+
 /**
  * @typedef {object} Audit
  * @property {string} summary
@@ -24,7 +27,7 @@ export async function audit(folder) {
   const files = [join(folder, "keys.json"), join(folder, "room.jsonl")];
   let said;
   try {
-    said = (await promisify(execFile)(program, files)).stdout;
+    said = (await promisify(execFile)(program, files, LIMITS)).stdout;
   } catch (error) {
     const { stdout, stderr } = /** @type {{ stdout?: string, stderr?: string }} */ (error);
     throw new Error(`verify_log finds fault with ${folder}:\n${stdout ?? ""}${stderr ?? error}`);

@@ -16,7 +16,7 @@ export class Hub {
    */
   static async start(port, data) {
     if (!existsSync(join(WORKER, "dist/worker.js"))) throw new Error("the worker is not built: `make chat` does that");
-    const command = [join(WORKER, "serve.js"), "--port", String(port), "--name", `localhost:${port}`, "--data", data, "--quiet"];
+    const command = [join(WORKER, "serve.js"), "--port", String(port), "--name", `localhost:${port}`, "--data", data, "--quiet", "--until-eof"];
     const child = new Child("hub", command, (line) => line);
     const hub = new Hub(port, data, child);
     try {

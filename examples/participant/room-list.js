@@ -39,6 +39,6 @@ function read(path) {
     return JSON.parse(readFileSync(path, "utf8"));
   } catch (error) {
     if (/** @type {NodeJS.ErrnoException} */ (error).code === "ENOENT") return {};
-    throw new Error(`${path} cannot be read: ${/** @type {Error} */ (error).message}`);
+    throw new Error(`${path} cannot be read (${/** @type {Error} */ (error).message}): restore it, or remove it and join the rooms again`);
   }
 }

@@ -85,6 +85,21 @@ test("when it is ended half-way no process stays behind", async () => {
   await free(ports);
 });
 
+test("when it is killed outright no process stays behind either", async () => {
+  const ports = await free([0, 0, 0]);
+  const { child, until, ended } = start(["--ports", ports.join()]);
+  await until("✓schema");
+  child.kill("SIGKILL");
+  await ended;
+  for (const end = Date.now() + 60_000; ; await new Promise((resolve) => setTimeout(resolve, 200))) {
+    try {
+      return await free(ports);
+    } catch (error) {
+      if (Date.now() > end) throw error;
+    }
+  }
+});
+
 test("what did not pass every check is a fault", () => {
   const checks = { schema: "passed", hash: "passed", sender: "passed", hub: "passed", rules: "passed", chain: "passed" };
   const fact = { type: "event", roomId: "!r:s", position: 3, eventId: "$e", isHistory: false, event: {}, checks };

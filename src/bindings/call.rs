@@ -10,9 +10,9 @@ use super::{
 };
 use crate::{
     event::LINEARIZED_02,
-    id::{DeviceId, RoomVersionId, ServerName, UserId},
+    id::{DeviceId, EventId, RoomVersionId, ServerName, UserId},
     room::membership::Membership,
-    server::{AccountCall, Call, OwnCall, PeerCall, RoomCall, endpoint::ProfileField},
+    server::{AccountCall, Call, Ephemeral, OwnCall, PeerCall, RoomCall, endpoint::ProfileField},
 };
 
 /// A call: its type, and the fields of all types. One flat form reads smaller than a form a type, and can name the field that is missing.
@@ -43,11 +43,14 @@ pub(super) struct CallForm {
     target: Option<String>,
     body: Option<String>,
     request: Option<RequestForm>,
+    typing: Option<bool>,
+    event_id: Option<String>,
+    data: Option<String>,
 }
 
 impl CallForm {
     /// The call.
-    pub(super) fn read(self) -> Result<Call, Argument> {
+    pub(super) fn read(mut self) -> Result<Call, Argument> {
         Ok(match self.r#type.as_str() {
             "create" => Call::Room(self.create()?),
             "send" => Call::Room(RoomCall::SendEvent {
@@ -61,6 +64,19 @@ impl CallForm {
                 membership: membership(&needed(self.membership, "membership")?)?,
                 via: parsed_list(&self.via, "via", ServerName::parse)?,
             }),
+            "typing" => {
+                let typing = needed(self.typing, "typing")?;
+                Call::Room(self.fleeting(Ephemeral::Typing(typing))?)
+            }
+            "read" => {
+                let event_id = parsed(self.event_id.take(), "eventId", EventId::parse)?;
+                Call::Room(self.fleeting(Ephemeral::Read(event_id))?)
+            }
+            "ephemeral" => {
+                let kind = needed(self.kind.take(), "kind")?;
+                let data = document(&needed(self.data.take(), "data")?, "data")?;
+                Call::Room(self.fleeting(Ephemeral::Data { kind, data })?)
+            }
             "consent" => Call::Room(RoomCall::Consent { to: parsed(self.to, "to", ServerName::parse)? }),
             "timeline" => {
                 Call::Room(RoomCall::Timeline { from: needed(self.from, "from")?, limit: needed(self.limit, "limit")? })
@@ -92,6 +108,10 @@ impl CallForm {
             version: parsed(self.version.or_else(|| Some(LINEARIZED_02.id.into())), "version", RoomVersionId::parse)?,
             create_content: self.content.map(|text| document(&text, "content")).transpose()?,
         })
+    }
+
+    fn fleeting(self, what: Ephemeral) -> Result<RoomCall, Argument> {
+        Ok(RoomCall::SendEphemeral { sender: parsed(self.sender, "sender", UserId::parse)?, what })
     }
 
     fn fetch(self) -> Result<PeerCall, Argument> {
@@ -144,11 +164,25 @@ mod tests {
             ..form("member")
         };
         let fetch = CallForm { method: text("GET"), target: text("/x"), ..form("fetch") };
+        let from = |kind| CallForm { sender: text("@a:b.example"), ..form(kind) };
+        let pointer = CallForm { kind: text("cursor"), data: text("[1]"), ..from("ephemeral") };
         let messages = CallForm { device: text("D"), after: Some(1), limit: Some(2), ..form("messages") };
         for (form, expected) in [
             (create, "Room(Create { creator: UserId(@a:b.example), public: true"),
             (send, "Room(SendEvent { sender: UserId(@a:b.example), kind: \"m\", state_key: None, content: {} })"),
             (member, "Room(Member { user: UserId(@a:b.example), membership: Join, via: [ServerName(c.example)] })"),
+            (
+                CallForm { typing: Some(true), ..from("typing") },
+                "Room(SendEphemeral { sender: UserId(@a:b.example), what: Typing(true) })",
+            ),
+            (
+                CallForm { event_id: text(&alloc::format!("${}", "A".repeat(43))), ..from("read") },
+                "Room(SendEphemeral { sender: UserId(@a:b.example), what: Read(",
+            ),
+            (
+                pointer,
+                "Room(SendEphemeral { sender: UserId(@a:b.example), what: Data { kind: \"cursor\", data: [1] } })",
+            ),
             (CallForm { to: text("c.example"), ..form("consent") }, "Room(Consent { to: ServerName(c.example) })"),
             (CallForm { from: Some(-1), limit: Some(2), ..form("timeline") }, "Room(Timeline { from: -1, limit: 2 })"),
             (CallForm { before: Some(0), limit: Some(2), ..form("history") }, "Room(History { before: 0, limit: 2 })"),
@@ -177,6 +211,8 @@ mod tests {
             (CallForm { sender: user(), kind: text("m"), content: text("{"), ..form("send") }, "`content`: bad syntax"),
             (CallForm { method: text("G T"), target: text("/"), ..form("fetch") }, "`method`: "),
             (form("serve"), "`request`: is missing"),
+            (form("typing"), "`typing`: is missing"),
+            (CallForm { event_id: text("$1"), ..form("read") }, "`eventId`: "),
             (CallForm { field: text("age"), ..form("setProfile") }, "`field`: must be"),
         ] {
             let Err(Argument(error)) = form.read() else { panic!("{expected}") };

@@ -40,6 +40,12 @@ export type Call =
   | { type: "send"; sender: string; kind: string; stateKey?: string; content: string }
   /** To a room: join, knock or leave; `via` are servers to ask when we are not in it. Answered `accepted`. */
   | { type: "member"; user: string; membership: "join" | "knock" | "leave"; via?: string[] }
+  /** To a room: the user types, or has stopped. Answered `done`. */
+  | { type: "typing"; sender: string; typing: boolean }
+  /** To a room: the user has read up to that event. Answered `done`. */
+  | { type: "read"; sender: string; eventId: string }
+  /** To a room: data of an application that is not kept, any JSON value; at most 4,096 bytes with what is around it. Answered `done`. */
+  | { type: "ephemeral"; sender: string; kind: string; data: string }
   /** To a room: it may move to that server. Answered `done`. */
   | { type: "consent"; to: string }
   /** To a room: its log. Answered `entries`. */
@@ -119,7 +125,7 @@ export type Notification =
   | { type: "rejected"; roomId: string; eventId: string; error: string }
   /** The hub gave two events one place; each is signed by it. */
   | { type: "fork"; roomId: string; first: Uint8Array; second: Uint8Array }
-  /** After a hub transfer an event of ours goes to the new hub under another ID. */
+  /** An event of ours that was not appended yet is made anew, for another hub or another head: it goes on under another ID. */
   | { type: "resent"; roomId: string; old: string; new: string }
   /** A sender's key that was missing has come. */
   | { type: "rechecked"; roomId: string; position: number; eventId: string; senderVerified: boolean }

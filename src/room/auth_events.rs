@@ -52,9 +52,12 @@ pub fn check(event: &Event, state: &RoomState, known: &dyn KnownEvents) -> Resul
 /// The entries that [`check`] looks up because the current state does not hold them; usually none. A host reads these
 /// before the check.
 pub fn unresolved(event: &Event, state: &RoomState) -> Vec<EventId> {
-    // Of more entries than there are slots one is refused whatever the rest are.
-    let decisive = event.auth_events().iter().take(MOST.saturating_add(1));
-    decisive.filter(|event_id| in_state(event, state, event_id).is_none()).copied().collect()
+    decisive(event).filter(|event_id| in_state(event, state, event_id).is_none()).copied().collect()
+}
+
+/// The entries that can decide about [`check`]: of more than there are slots one is refused, whatever the rest are. An event may have over a thousand.
+pub fn decisive(event: &Event) -> impl Iterator<Item = &EventId> {
+    event.auth_events().iter().take(MOST.saturating_add(1))
 }
 
 /// A type and state key that an event may be authorised by.

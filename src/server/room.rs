@@ -318,7 +318,7 @@ impl Machine for RoomMachine {
             && self.waiting.is_empty()
             && self.outputs.is_empty()
             && self.context.offers.is_idle()
-            && self.context.next_due().is_none()
+            && self.context.is_settled()
             && self.nudges.next_due().is_none()
     }
 }

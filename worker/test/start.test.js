@@ -56,6 +56,14 @@ test("it starts from nothing, its advice works, and it stops and starts again", 
   assert.equal(await second.ended, 0, second.said.err);
 });
 
+test("where it is told to, it ends with its input", async (t) => {
+  const folder = temporaryFolder(t);
+  const hub = start(t, folder, "--port", `${await freePort()}`, "--data", folder, "--quiet", "--until-eof");
+  await hub.ready();
+  hub.program.stdin.end();
+  assert.equal(await hub.ended, 0, hub.said.err);
+});
+
 test("what it cannot do it says in one line", async (t) => {
   const folder = temporaryFolder(t);
   const taken = createServer().listen(0, "127.0.0.1");

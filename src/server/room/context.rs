@@ -161,6 +161,12 @@ impl Context {
         dues.into_iter().flatten().min()
     }
 
+    /// Whether nothing that is due is known here alone. Events whose sender is still to be checked are found again in the rows, and may wait for days.
+    pub(super) fn is_settled(&self) -> bool {
+        let dues = [self.pending.next_due(), self.missed.next_due(), self.owed.next_due(), self.held_until()];
+        dues.iter().all(Option::is_none)
+    }
+
     /// Gives a call back, unless it is kept until an invite in flight has ended.
     pub(super) fn awaits_invite(&mut self, ticket: Ticket, call: RoomCall) -> Option<RoomCall> {
         match &self.room {

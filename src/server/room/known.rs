@@ -1,13 +1,12 @@
 //! What the log holds of events that others name: a redaction's target, an older auth event.
 
-use alloc::vec::Vec;
+use alloc::{collections::BTreeMap, vec::Vec};
 
 use super::context::Context;
 use crate::{
     event::{Event, Integrity, MAX_DEPTH, MAX_PDU_BYTES, RoomVersionRules},
     id::EventId,
     json::{self, Limits},
-    ordered::Map,
     room::{
         known::{KnownEvent, KnownEvents, Standing},
         log::{LogEntry, LogEvent, entry, position_of},
@@ -18,7 +17,7 @@ use crate::{
 /// Events of the log that were looked up.
 #[derive(Default)]
 pub(super) struct KnownLog {
-    events: Map<EventId, Found>,
+    events: BTreeMap<EventId, Found>,
 }
 
 struct Found {

@@ -121,7 +121,7 @@ impl Owed {
     /// Writes what has moved.
     pub(super) fn flush(&mut self, batch: &mut WriteBatch) {
         self.moved_since = None;
-        while let Some(server) = self.moved.pop_first() {
+        for server in core::mem::take(&mut self.moved) {
             match self.shares.get(&server) {
                 Some(share) => put(&server, share, batch),
                 None => batch.delete(Table::Owed, server.as_str()),

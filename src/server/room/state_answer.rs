@@ -1,6 +1,11 @@
 //! Answers that need events of the state and what authorises them: send_join, send_knock, invites, and the state of an event.
 
-use alloc::{boxed::Box, vec, vec::Vec};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+    vec,
+    vec::Vec,
+};
 
 use super::{
     candidate::{Placed, ReplyTo, respond},
@@ -12,7 +17,6 @@ use crate::{
     event::{Event, RoomVersionRules},
     id::EventId,
     json::{ArrayWriter, write_object},
-    ordered::{Map, Set},
     room::{
         log::{FIRST_PLACE, LogEntry, LogEvent, entry, place, position_of, state_before},
         state_row::StateRow,
@@ -102,13 +106,13 @@ struct Gather {
     /// The event that is asked about, and its position.
     about: Option<(EventId, i64)>,
     /// Positions of the state that is asked for.
-    state: Set<i64>,
+    state: BTreeSet<i64>,
     /// Positions of events that authorise others.
-    auth: Set<i64>,
+    auth: BTreeSet<i64>,
     /// What has been read.
-    found: Map<i64, LogEvent>,
+    found: BTreeMap<i64, LogEvent>,
     /// IDs of events that authorise others, whose places were asked for.
-    asked: Set<EventId>,
+    asked: BTreeSet<EventId>,
     stage: Stage,
 }
 
@@ -122,8 +126,8 @@ enum Stage {
 
 impl Gather {
     fn work(ticket: Ticket, purpose: Purpose, about: Option<(EventId, i64)>) -> Box<dyn Work> {
-        let (state, auth) = (Set::new(), Set::new());
-        let (found, asked) = (Map::new(), Set::new());
+        let (state, auth) = (BTreeSet::new(), BTreeSet::new());
+        let (found, asked) = (BTreeMap::new(), BTreeSet::new());
         Box::new(Self { ticket, purpose, about, state, auth, found, asked, stage: Stage::Fresh })
     }
 
@@ -156,7 +160,7 @@ impl Gather {
     fn go_on(&mut self, context: &Context) -> Progress {
         let about = self.about.map(|(_, position)| position);
         let wanted = self.state.iter().chain(&self.auth).copied().chain(about);
-        let missing: Set<i64> = wanted.filter(|position| !self.found.contains_key(position)).collect();
+        let missing: BTreeSet<i64> = wanted.filter(|position| !self.found.contains_key(position)).collect();
         if !missing.is_empty() {
             self.stage = Stage::Entries;
             return Progress::Read(missing.into_iter().map(entry).collect());
@@ -201,7 +205,7 @@ impl Gather {
             (Purpose::Join, Some(join)) => write_object(&mut body, |body| {
                 body.array("auth_chain", |chain| self.events(&self.auth, chain));
                 body.raw("event", &join.bytes);
-                let all = self.state.iter().chain(&self.auth).copied().collect();
+                let all = self.state.union(&self.auth).copied().collect();
                 body.array("state", |state| self.events(&all, state));
             }),
             (Purpose::Invite, Some(invite)) => write_object(&mut body, |body| {
@@ -237,11 +241,11 @@ impl Gather {
         self.found.get(&position).and_then(|found| read_event(&found.bytes, rules))
     }
 
-    fn events(&self, positions: &Set<i64>, out: &mut ArrayWriter<'_>) {
+    fn events(&self, positions: &BTreeSet<i64>, out: &mut ArrayWriter<'_>) {
         positions.iter().filter_map(|position| self.found.get(position)).for_each(|found| out.raw(&found.bytes));
     }
 
-    fn ids(&self, positions: &Set<i64>, out: &mut ArrayWriter<'_>) {
+    fn ids(&self, positions: &BTreeSet<i64>, out: &mut ArrayWriter<'_>) {
         let found = positions.iter().filter_map(|position| self.found.get(position));
         found.for_each(|found| out.string(&alloc::format!("{}", found.event_id)));
     }

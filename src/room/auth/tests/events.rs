@@ -3,7 +3,7 @@
 use super::{ANN, AuthRule, BOB, CAT, Verdict};
 use crate::event::Event;
 use crate::id::{EventId, UserId};
-use crate::room::auth_events::{check, select, unresolved};
+use crate::room::auth_events::{check, decisive, select, unresolved};
 use crate::room::known::{KnownEvent, KnownEvents, NothingKnown, Standing};
 use crate::room::state::RoomState;
 use crate::room::testing::{Builder, Room, event_id, member, message, state_event, user};
@@ -107,6 +107,14 @@ fn rule_4_older_entries_of_the_list_pass() {
     assert_eq!(verdict(member(CAT, CAT, "knock"), &[CREATE, LEVELS]), Ok(()));
     let event = text().auth(&ids(&[CREATE, 20, 21, 99])).build();
     assert_eq!(unresolved(&event, &state()), ids(&[20, 21, 99]));
+}
+
+#[test]
+fn rule_4_of_a_long_list_few_entries_decide() {
+    let numbers: Vec<u64> = (100..1_100).collect();
+    let event = message(BOB, "m.room.message", "{}").auth(&ids(&numbers)).build();
+    assert!(decisive(&event).eq(&ids(&numbers[..7])));
+    assert_eq!(unresolved(&event, &state()).len(), 7);
 }
 
 #[test]

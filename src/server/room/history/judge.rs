@@ -10,6 +10,7 @@ use crate::{
     ordered::Set,
     room::{
         auth_chain::AuthChain,
+        auth_events,
         authorize::Denied,
         kind,
         known::KnownEvents,
@@ -49,8 +50,12 @@ impl Judge {
     /// Asks where those events stand.
     pub(super) fn new(chain: Vec<VerifiedPdu>) -> (Self, Vec<Query>) {
         let ours: Set<EventId> = chain.iter().map(VerifiedPdu::event_id).collect();
-        let wanted: Set<EventId> =
-            chain.iter().flat_map(|pdu| pdu.event().auth_events()).filter(|id| !ours.contains(*id)).copied().collect();
+        let wanted: Set<EventId> = chain
+            .iter()
+            .flat_map(|pdu| auth_events::decisive(pdu.event()))
+            .filter(|id| !ours.contains(*id))
+            .copied()
+            .collect();
         (Self { chain, known: BTreeMap::new(), asks_places: true }, wanted.into_iter().map(place).collect())
     }
 
@@ -91,7 +96,7 @@ impl Judge {
 fn judge_one(chain: &mut AuthChain, pdu: VerifiedPdu) -> Judged {
     let event = pdu.event();
     let is_known = |event_id: &EventId| chain.known(event_id).is_some();
-    if event.kind() != kind::CREATE && !event.auth_events().iter().all(is_known) {
+    if event.kind() != kind::CREATE && !auth_events::decisive(event).all(is_known) {
         return Judged::Unchecked(pdu);
     }
     match chain.admit_next(pdu) {

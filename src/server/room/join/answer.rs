@@ -1,12 +1,11 @@
 //! The answer to send_join, checked: every event by its signatures and hashes, and by the events that authorise it (spec, section 7).
 
-use alloc::{string::String, vec::Vec};
+use alloc::{collections::BTreeSet, string::String, vec::Vec};
 
 use crate::{
     event::{KeySource, RoomVersionRules, UnverifiedPdu, VerifiedPdu},
     id::{EventId, RoomId},
     json::{Document, Kind, Value},
-    ordered::{Map, Set},
     room::{
         auth_chain::AuthChain,
         authorize::{self, Before},
@@ -26,7 +25,7 @@ pub(super) struct JoinAnswer {
     /// Every other event once: first what only authorises others, then the state in its order.
     events: Vec<UnverifiedPdu>,
     /// Which of the events are state.
-    state: Set<EventId>,
+    state: BTreeSet<EventId>,
 }
 
 /// What a hub says of its room, checked.
@@ -37,7 +36,7 @@ pub(super) struct Admitted {
     /// What authorises the state and is not among it; then the state, in its order.
     pub(super) events: Vec<VerifiedPdu>,
     /// Which of the events are state.
-    pub(super) state: Set<EventId>,
+    pub(super) state: BTreeSet<EventId>,
 }
 
 impl JoinAnswer {
@@ -65,7 +64,7 @@ impl JoinAnswer {
         };
         let join = body.root().member("event").or_else(|| body.root().member("pdu"));
         let join = parse(join.ok_or("`event` is missing")?)?;
-        let mut state = Set::from([join.event_id()]);
+        let mut state = BTreeSet::from([join.event_id()]);
         let mut in_state = Vec::new();
         for event in elements(body, "state") {
             let pdu = parse(event)?;
@@ -74,15 +73,16 @@ impl JoinAnswer {
                 in_state.push(pdu);
             }
         }
+        let mut known = state.clone();
         state.remove(&join.event_id());
-        let mut others = Map::new();
+        let mut events = Vec::new();
         for event in elements(body, "auth_chain") {
             let pdu = parse(event)?;
-            if pdu.event_id() != join.event_id() && !state.contains(&pdu.event_id()) {
-                others.insert(pdu.event_id(), pdu);
+            if known.insert(pdu.event_id()) {
+                events.push(pdu);
             }
         }
-        let events = others.into_values().chain(in_state).collect();
+        events.append(&mut in_state);
         Ok(Self { room_id: room_id.clone(), rules, lpdu_id, join, events, state })
     }
 
@@ -125,7 +125,7 @@ fn state_before(
     room_id: &RoomId,
     rules: &'static RoomVersionRules,
     events: &[VerifiedPdu],
-    state: &Set<EventId>,
+    state: &BTreeSet<EventId>,
     join: &VerifiedPdu,
 ) -> RoomState {
     let mut before = RoomState::new(room_id.clone(), rules);

@@ -174,8 +174,17 @@ impl Heal {
         pdus: Vec<UnverifiedPdu>,
     ) -> Step {
         let verdicts = UnverifiedPdu::verify_all(pdus, &context.keys.at(moment.now));
-        let answer: BTreeMap<EventId, VerifiedPdu> =
+        let mut came: BTreeMap<EventId, VerifiedPdu> =
             verdicts.into_iter().flatten().map(|pdu| (pdu.event_id(), pdu)).collect();
+        // What nothing leads to is not even looked up: a hub could make that as much as it liked.
+        let mut answer = BTreeMap::new();
+        let mut reached: VecDeque<EventId> = self.wanted.front().copied().into_iter().collect();
+        while let Some(id) = reached.pop_front() {
+            if let Some(pdu) = came.remove(&id) {
+                reached.extend(pdu.event().prev_events());
+                answer.insert(id, pdu);
+            }
+        }
         let follows = answer.values().flat_map(|pdu| pdu.event().prev_events().iter().copied());
         let queries = lookup.places_of(answer.keys().copied().chain(follows));
         if queries.is_empty() {

@@ -99,7 +99,7 @@ impl Lookup {
             }
             wanted.extend(redaction::target(event));
             match changes_state {
-                true => wanted.extend(event.auth_events().iter().filter(|id| !before.contains(*id))),
+                true => wanted.extend(auth_events::decisive(event).filter(|id| !before.contains(*id))),
                 false => wanted.extend(auth_events::unresolved(event, &room.state)),
             }
             if let Some(id) = pdu.lpdu_id().filter(|id| !self.lpdus.contains_key(id)) {
@@ -176,7 +176,7 @@ impl Lookup {
             };
             let event = pdu.event();
             let auth_events = match changes_state {
-                true => event.auth_events().to_vec(),
+                true => auth_events::decisive(event).copied().collect(),
                 false => auth_events::unresolved(event, &room.state),
             };
             wanted.extend(auth_events.iter().chain(&redaction::target(event)).filter_map(|id| self.place_of(id)));

@@ -1,11 +1,10 @@
 //! Keys for what is to be verified.
 
-use alloc::vec::Vec;
+use alloc::{collections::BTreeSet, vec::Vec};
 
 use crate::{
     event::UnverifiedPdu,
     id::{KeyId, ServerName},
-    ordered::{Map, Set},
     server::{
         keys::KeyRing,
         message::KeyNeeds,
@@ -19,18 +18,24 @@ pub(in crate::server::room) fn missing_keys<'p>(
     pdus: impl Iterator<Item = &'p UnverifiedPdu>,
     hub: &ServerName,
 ) -> Vec<KeyNeeds> {
-    let mut missing: Map<ServerName, Set<KeyId>> = Map::new();
+    let mut missing: BTreeSet<(ServerName, KeyId)> = BTreeSet::new();
     for need in pdus.flat_map(UnverifiedPdu::required_keys) {
         // One right signature suffices, so one known key does.
         if !need.key_ids.is_empty() && !need.key_ids.iter().any(|id| ring.knows(&need.server, id)) {
-            missing.entry(need.server).or_default().extend(need.key_ids);
+            missing.extend(need.key_ids.into_iter().map(|id| (need.server.clone(), id)));
         }
     }
-    let needs = missing.into_iter().map(|(server, key_ids)| {
-        let notary = (server != *hub).then(|| hub.clone());
-        KeyNeeds { server, key_ids: key_ids.into_iter().collect(), notary }
-    });
-    needs.collect()
+    let mut needs: Vec<KeyNeeds> = Vec::new();
+    for (server, id) in missing {
+        match needs.last_mut().filter(|needs| needs.server == server) {
+            Some(needs) => needs.key_ids.push(id),
+            None => {
+                let notary = (server != *hub).then(|| hub.clone());
+                needs.push(KeyNeeds { server, key_ids: Vec::from([id]), notary });
+            }
+        }
+    }
+    needs
 }
 
 /// Takes in the keys that came; in time or not, verification goes on with what there is.
