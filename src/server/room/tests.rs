@@ -6,17 +6,17 @@ use alloc::{
     vec::Vec,
 };
 
-use super::RoomMachine;
+use super::{RoomMachine, context::Context};
 use crate::{
     event::SignedLpdu,
-    id::{EventId, RoomId, RoomVersionId},
+    id::{EventId, RoomId, RoomVersionId, Timestamp},
     json::Document,
     room::membership::Membership,
     server::{
         Address, Answer, Call, Delivered, ErrorCode, Input, Machine, Outcome, OwedEvents, PeerCall, Response, RoomCall,
         RoomRead, Shelf, Ticket,
     },
-    store::{Table, memory::MemoryStore},
+    store::{Table, WriteBatch, memory::MemoryStore},
     testing::{Driver, content, identity, keys_of, lpdu, server, user},
 };
 
@@ -479,4 +479,13 @@ fn what_a_peer_has_is_written_before_long_and_not_sent_again_after_a_restart() {
     reopened.wake_after(60_000);
     assert!(nudged(&mut reopened).is_empty());
     assert!(pull(&mut reopened, PART, None).events.is_empty());
+}
+
+#[test]
+fn an_event_whose_sender_may_never_be_proven_keeps_no_room_busy() {
+    let mut context = Context::new(identity(HUB), room_id());
+    context.unproven.add(0, Timestamp::new(1), &mut WriteBatch::new());
+    assert!(context.next_due().is_some() && context.is_settled());
+    context.missed.note(EventId::from_hash([1; 32]), Timestamp::new(1));
+    assert!(!context.is_settled(), "that is known here alone");
 }

@@ -23,7 +23,7 @@ struct Wait {
 
 impl Missed {
     /// Notes an event.
-    pub(super) fn note(&mut self, event_id: EventId, now: Timestamp) {
+    pub(in crate::server::room) fn note(&mut self, event_id: EventId, now: Timestamp) {
         let next = self.last.map_or(FIRST_WAIT, |wait| wait.next);
         self.last = Some(Wait { event_id, due: now.saturating_add(next), next });
     }
