@@ -136,6 +136,25 @@ fn a_rival_that_does_not_stand_behind_its_predecessor_is_found() {
 }
 
 #[test]
+fn a_rival_is_found_though_their_predecessor_comes_again() {
+    let mut duo = Duo::joined();
+    duo.say("the predecessor");
+    let known = duo.unsent();
+    assert!(failures(&duo.receive(known.clone())).is_empty());
+    let prev = head(&mut duo);
+    let (_, first) = message(&mut duo, HAL, r#"{"body":"one"}"#, &[EventId::from_hash([1; 32])]);
+    let ticket = duo.begin(vec![first]);
+    duo.answer_with(ok(r#"{"pdus":[]}"#));
+    assert!(failures(&duo.outcomes(ticket)).is_empty());
+    let (_, second) = message(&mut duo, HAL, r#"{"body":"two"}"#, &[prev]);
+    assert!(failures(&duo.receive(vec![second.clone()])).is_empty());
+    duo.part.told.clear();
+    let (_, third) = message(&mut duo, HAL, r#"{"body":"three"}"#, &[prev]);
+    assert!(failures(&duo.receive([known, vec![third.clone()]].concat())).is_empty());
+    assert_eq!(forks(&duo), [(second.bytes(), third.bytes())]);
+}
+
+#[test]
 fn spec_3_several_previous_events_count_as_a_fork() {
     let mut duo = Duo::joined();
     let prev = head(&mut duo);

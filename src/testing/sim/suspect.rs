@@ -61,7 +61,7 @@ impl World {
             self.tally.rejected += count(story.rejected.len());
             self.tally.holes += count(story.holes.len());
             if believes_in && audits[0].end.joined.contains(&name) {
-                check_branches(&at, &log, &audits[0], &proven);
+                check_branches(&at, &log, &audits[0], &proven, &story.holes);
             }
         }
         [HUB, PEER].map(server).iter().for_each(|peer| self.check_rows(peer));
@@ -198,8 +198,9 @@ fn check_rules(at: &str, name: &ServerName, log: &[Entry], audits: &[Audit]) -> 
 ///
 /// No server can say so of what it was never shown. A hub may put one out of the room by an event that it shows to nobody else: what the others have in
 /// that event's place is not taken from it then, since the server takes itself to be outside, and joining again brings the state and none of the events
-/// in between. So of a time that ended with an absence only as much is asked as the server has of the hub's log.
-fn check_branches(at: &str, log: &[Entry], hub: &Audit, proven: &BTreeSet<EventId>) {
+/// in between. So of a time that ended with an absence only as much is asked as the server has of the hub's log. Nor does a hub resend what it withheld
+/// until its users were told of a hole there.
+fn check_branches(at: &str, log: &[Entry], hub: &Audit, proven: &BTreeSet<EventId>, holes: &[EventId]) {
     let places: BTreeMap<EventId, usize> = (0..).zip(&hub.links).map(|(place, link)| (link.event_id, place)).collect();
     let mut stretches: Vec<&[Entry]> = log.chunk_by(|one, next| one.0 + 1 == next.0).collect();
     let last = stretches.pop().map(|stretch| (stretch, hub.links.len()));
@@ -210,9 +211,9 @@ fn check_branches(at: &str, log: &[Entry], hub: &Audit, proven: &BTreeSet<EventI
             let event = bytes.as_deref().map(verify_form);
             for prev in event.iter().flat_map(Event::prev_events) {
                 let next = places.get(prev).map(|place| place + 1).filter(|next| *next <= seen);
-                let rival = next.and_then(|next| hub.links.get(next)).filter(|rival| rival.event_id != *id);
+                let rival = next.and_then(|next| hub.links.get(next)).map(|rival| rival.event_id);
                 assert!(
-                    rival.is_none() || proven.contains(prev),
+                    rival.is_none_or(|rival| rival == *id || holes.contains(&rival)) || proven.contains(prev),
                     "{at}: {id} is not what the hub has after {prev}, and nobody says so"
                 );
             }

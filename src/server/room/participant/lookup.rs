@@ -81,6 +81,9 @@ impl Lookup {
             self.places.insert(head.event_id, Some(head.position));
         }
         let mut before = Set::new();
+        // The end of what goes on from the head: nothing else can follow it yet. Behind whatever else is named, something may branch off, even
+        // behind an event that comes again here.
+        let mut end = room.head.map(|head| head.event_id);
         // State that an earlier event of the queue replaces may still be named by a later one.
         let mut changes_state = false;
         let mut wanted = Vec::new();
@@ -90,8 +93,7 @@ impl Lookup {
             wanted.push(pdu.event_id());
             let prev_events = || event.prev_events().iter().filter(|id| !before.contains(*id));
             wanted.extend(prev_events());
-            let head = room.head.map(|head| head.event_id);
-            for prev in prev_events().filter(|id| Some(**id) != head) {
+            for prev in event.prev_events().iter().filter(|id| Some(**id) != end) {
                 self.branches.entry(*prev).or_insert_with(|| {
                     self.asked.push(Asked::Branch(*prev));
                     None
@@ -105,6 +107,9 @@ impl Lookup {
             if let Some(id) = pdu.lpdu_id().filter(|id| !self.lpdus.contains_key(id)) {
                 self.lpdus.insert(id, None);
                 self.asked.push(Asked::Lpdu(id));
+            }
+            if follows(pdu, end) {
+                end = Some(pdu.event_id());
             }
             before.insert(pdu.event_id());
             changes_state |= event.is_state();
