@@ -11,7 +11,7 @@ use crate::shell::{cargo, command, output, root, run, say, target};
 
 /// The most that the module may weigh, gzipped, in bytes: what it weighs and little more, so that growth is noticed. `docs/BENCHMARKS.md` says what it is
 /// made of, and why it is more than the 130 kB that we aim at.
-const LIMIT: usize = 580_000;
+const LIMIT: usize = 600_000;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
