@@ -2,6 +2,7 @@
 //!
 //! Each is the native file itself. It says, once, under which name `#[test]` is known there:
 //! `#[cfg(target_arch = "wasm32")] use wasm_bindgen_test::wasm_bindgen_test as test;`
+#![allow(clippy::duplicate_mod, reason = "natively each suite is a program of its own, with what it shares in it")]
 #![cfg(all(test, target_arch = "wasm32"))]
 
 #[path = "../bad_events_change_nothing.rs"]
