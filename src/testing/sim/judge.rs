@@ -134,7 +134,12 @@ impl World {
                 // Nobody tells a server that is not in the room what was redacted since.
                 let knows = is_last && is_in || link.is_intact;
                 let is_equal = bytes == link.event.bytes();
-                assert!(is_equal || (!knows && is_redaction_of(link, bytes)), "{at}, {position}: other bytes");
+                assert!(
+                    is_equal || (!knows && is_redaction_of(link, bytes)),
+                    "{at}, {position}: other bytes, {} for {}",
+                    alloc::string::String::from_utf8_lossy(bytes),
+                    alloc::string::String::from_utf8_lossy(link.event.bytes())
+                );
             }
             let end = first + stretch.len();
             let is_head = end == links.len();
