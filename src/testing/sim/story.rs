@@ -58,7 +58,11 @@ impl Story {
                 self.shown.push(Shown { position, event_id, lpdu_id, bytes: event, sender_verified, intact });
             }
             Notification::NotSent { lpdu_id, failure, .. } => drop(self.not_sent.insert(lpdu_id, failure)),
-            Notification::Resent { old, new, .. } => drop(self.resent.insert(old, new)),
+            Notification::Resent { old, new, .. } => {
+                // A room that moves back gives the event an ID that it had before: that one is the last now.
+                self.resent.remove(&new);
+                self.resent.insert(old, new);
+            }
             Notification::Fork { first, second, .. } => self.forks.push((first, second)),
             Notification::Rejected { event_id, error, .. } => self.rejected.push((event_id, error)),
             Notification::Hole { event_id, .. } => self.holes.push(event_id),
