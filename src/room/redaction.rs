@@ -2,6 +2,9 @@
 //!
 //! To the auth rules a redaction is an ordinary event. A hub refuses one that would have no effect; a participant that gets
 //! one appends it and applies nothing.
+//!
+//! A redaction is never redacted itself, which goes beyond the list of the spec: a server that receives it late, without its content, could not tell which
+//! event it names, and would keep for ever what everybody else has removed.
 
 use super::content;
 use super::kind;
@@ -30,7 +33,7 @@ pub enum NoEffect {
     /// What it names is no earlier event of the room.
     #[error("the event to redact is not an earlier one of this room: name one that is")]
     UnknownTarget,
-    /// Create, access control, hub and commit events are never redacted.
+    /// Create, access control, hub and commit events are never redacted, nor are redactions.
     #[error("events of this type are never redacted: leave it, or set new state in its place")]
     Protected,
     /// The sender may redact neither by level nor as being of the same server.
@@ -63,7 +66,7 @@ pub fn effect(redaction: &Event, state: &RoomState, known: &dyn KnownEvents) -> 
     let Some(target) = known.known(&target_id).filter(|target| target.standing == Standing::Accepted) else {
         return Effect::Nothing(NoEffect::UnknownTarget);
     };
-    if matches!(target.kind, kind::CREATE | kind::SERVER_ACL | kind::HUB | kind::MLS_COMMIT) {
+    if matches!(target.kind, kind::CREATE | kind::SERVER_ACL | kind::HUB | kind::MLS_COMMIT | kind::REDACTION) {
         return Effect::Nothing(NoEffect::Protected);
     }
     let sender = redaction.sender();
@@ -120,6 +123,7 @@ mod tests {
             log(number, state_event("@bob:b.org", kind, "", "{}"));
         }
         log(54, message("@bob:b.org", "m.mls.commit", "{}"));
+        log(55, message("@bob:b.org", "m.room.redaction", "{}"));
         let levels = r#"{"redact":50,"users":{"@ann:a.org":100,"@dan:d.org":50,"@eve:e.org":49}}"#;
         let state = Room::new().levels(levels).joined("@bob:b.org").joined("@cat:c.org").state();
         World { state, known }
@@ -141,7 +145,7 @@ mod tests {
     #[test]
     fn protected_and_unknown_targets_stay() {
         let World { state, known } = world();
-        for number in 51..=54 {
+        for number in 51..=55 {
             let redaction = redaction("@ann:a.org", event_id(number));
             assert_eq!(effect(&redaction, &state, &known), Effect::Nothing(NoEffect::Protected), "{number}");
         }
