@@ -468,8 +468,14 @@ fn what_belongs_before_our_join_brings_nothing_old_back() {
     assert!(duo.part.told.is_empty());
     let call = hublet::testing::Net::event("m.room.name", Some(""), ANN, r#"{"name":"x"}"#);
     assert!(matches!(duo.part.ask(call), Answer::Refused(_)), "Ann's old level is not back");
-    // What stands in the join's own place proves a fork.
+    // What stands in the join's own place proves a fork, but only against the hub that it came through.
     let before = duo.hub_log().into_iter().rev().nth(1).unwrap().1;
+    let prev = [before];
+    let theirs = forgery(&duo, "@eve:far.example", "m.room.message", None, "{}", &[], &prev);
+    let theirs = Forgery { hub: "far.example", ..theirs };
+    let (_, foreign) = theirs.make();
+    duo.receive(vec![foreign]);
+    assert!(duo.part.told.is_empty());
     let (_, event) = message(&mut duo, HAL, r#"{"body":"instead"}"#, &[before]);
     assert!(failures(&duo.receive(vec![event.clone()])).is_empty());
     assert_eq!(forks(&duo), [(join[0].2.as_deref().unwrap(), event.bytes())]);

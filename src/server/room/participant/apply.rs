@@ -145,7 +145,8 @@ impl<'a> Apply<'a> {
         })
     }
 
-    /// Acknowledges an event that belongs before our join: the state that came with the join knows of it. One in the join's own place is a fork.
+    /// Acknowledges an event that belongs before our join: the state that came with the join knows of it. One in the join's own place that came through the
+    /// same hub is a fork.
     fn pass_over(&mut self, pdu: &VerifiedPdu, join: i64) {
         let (event, event_id) = (pdu.event(), pdu.event_id());
         self.passed.insert(event_id, join);
@@ -155,6 +156,7 @@ impl<'a> Apply<'a> {
         }
         if let (Some(LogEntry::Event(join)), Some(room)) = (self.lookup.entry_at(join), &self.context.room)
             && let Some(join_event) = read_event(&join.bytes, room.rules())
+            && through(&join_event) == through(event)
             && join_event.prev_events().iter().any(|prev| event.prev_events().contains(prev))
         {
             let first = join.bytes.clone();
