@@ -38,7 +38,7 @@ test: tools
 	$(call step,native tests)
 	cargo test $(LOCKED) --workspace --exclude xtask --features hublet/bindings --quiet
 	$(call step,the simulator)
-	SIM_SEEDS=500 cargo test $(LOCKED) --features bindings --quiet --test rooms_survive_bad_networks -- --nocapture
+	SIM_SEEDS=1000 cargo test $(LOCKED) --features bindings --quiet --test rooms_survive_bad_networks -- --nocapture
 	$(call step,without cryptography)
 	cargo test $(LOCKED) --features null-crypto --quiet --test null_crypto
 	$(call step,suites in Node)
