@@ -144,8 +144,7 @@ impl Event {
     ///
     /// # Errors
     /// A [`SchemaError`] if the stored bytes are no PDU.
-    #[allow(dead_code, reason = "what opens a room from its store comes with the server")]
-    pub(crate) fn from_store(document: Document, rules: &'static RoomVersionRules) -> Result<Self, SchemaError> {
+    pub fn from_store(document: Document, rules: &'static RoomVersionRules) -> Result<Self, SchemaError> {
         schema::read(document, rules, schema::Shape::Pdu)
     }
 

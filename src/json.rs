@@ -16,6 +16,7 @@ mod tape;
 mod value;
 mod write;
 
+pub use table::TABLE_ROW;
 pub(crate) use value::NodeIndex;
 pub use value::{Elements, Kind, Member, Members, Value};
 pub use write::{ArrayWriter, ObjectWriter, write_array, write_object, write_string};
@@ -133,7 +134,7 @@ impl Document {
     }
 
     /// The memory that it takes, in bytes: its text, and a node for each value and key.
-    pub(crate) fn footprint(&self) -> usize {
+    pub fn footprint(&self) -> usize {
         self.text.len().saturating_add(self.nodes.len().saturating_mul(size_of::<Node>()))
     }
 

@@ -11,22 +11,10 @@ extern crate std;
 #[macro_use]
 extern crate hublet_wasm_test;
 
-// Bytes: what every event and request is made of.
-pub mod id;
-pub mod json;
-mod ordered;
-
-// Keys: one small door to Ed25519.
-pub mod crypto;
-
-// Events: the ladder from received bytes to a verified event.
-pub mod event;
-
-// Rows: what a machine reads and commits, as bytes under ordered keys.
-pub mod store;
-
-// Rooms: one room's state, rules, and log.
-pub mod room;
+// What a server stands on: bytes, keys, events, rows, one room.
+use hublet_base::ordered;
+#[doc(inline)]
+pub use hublet_base::{crypto, event, id, json, room, store};
 
 // Servers: rooms, peers and accounts that answer requests.
 pub mod server;

@@ -9,53 +9,53 @@ use core::borrow::Borrow;
 
 mod set;
 
-pub(crate) use set::Set;
+pub use set::Set;
 
 /// A map in the order of its keys.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Map<K, V> {
+pub struct Map<K, V> {
     /// Invariant: keys ascend, none stands twice.
     entries: Vec<(K, V)>,
 }
 
 impl<K, V> Map<K, V> {
-    pub(crate) const fn new() -> Self {
+    pub const fn new() -> Self {
         Self { entries: Vec::new() }
     }
 
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> + Clone {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> + Clone {
         self.entries.iter().map(|(key, value)| (key, value))
     }
 
-    pub(crate) fn keys(&self) -> impl DoubleEndedIterator<Item = &K> + Clone {
+    pub fn keys(&self) -> impl DoubleEndedIterator<Item = &K> + Clone {
         self.entries.iter().map(|(key, _)| key)
     }
 
-    pub(crate) fn values(&self) -> impl DoubleEndedIterator<Item = &V> + Clone {
+    pub fn values(&self) -> impl DoubleEndedIterator<Item = &V> + Clone {
         self.entries.iter().map(|(_, value)| value)
     }
 
-    pub(crate) fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = (&K, &mut V)> {
+    pub fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = (&K, &mut V)> {
         self.entries.iter_mut().map(|(key, value)| (&*key, value))
     }
 
-    pub(crate) fn into_values(self) -> impl DoubleEndedIterator<Item = V> {
+    pub fn into_values(self) -> impl DoubleEndedIterator<Item = V> {
         self.entries.into_iter().map(|(_, value)| value)
     }
 
-    pub(crate) fn pop_first(&mut self) -> Option<(K, V)> {
+    pub fn pop_first(&mut self) -> Option<(K, V)> {
         (!self.entries.is_empty()).then(|| self.entries.remove(0))
     }
 
-    pub(crate) fn retain(&mut self, mut keeps: impl FnMut(&K, &mut V) -> bool) {
+    pub fn retain(&mut self, mut keeps: impl FnMut(&K, &mut V) -> bool) {
         self.entries.retain_mut(|(key, value)| keeps(key, value));
     }
 }
@@ -69,21 +69,21 @@ impl<K: Ord, V> Map<K, V> {
         self.entries.binary_search_by(|(known, _)| known.borrow().cmp(key))
     }
 
-    pub(crate) fn contains_key<Q: Ord + ?Sized>(&self, key: &Q) -> bool
+    pub fn contains_key<Q: Ord + ?Sized>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
     {
         self.place(key).is_ok()
     }
 
-    pub(crate) fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
+    pub fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
     {
         self.entries.get(self.place(key).ok()?).map(|(_, value)| value)
     }
 
-    pub(crate) fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    pub fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
     where
         K: Borrow<Q>,
     {
@@ -92,7 +92,7 @@ impl<K: Ord, V> Map<K, V> {
     }
 
     /// Sets a value; the one that stood there.
-    pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
+    pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         match self.place(&key) {
             Ok(at) => self.entries.get_mut(at).map(|(_, known)| core::mem::replace(known, value)),
             Err(at) => {
@@ -102,7 +102,7 @@ impl<K: Ord, V> Map<K, V> {
         }
     }
 
-    pub(crate) fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
+    pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
     {
@@ -111,19 +111,19 @@ impl<K: Ord, V> Map<K, V> {
     }
 
     /// The value of a key, to be set if it is not there.
-    pub(crate) fn entry(&mut self, key: K) -> Entry<'_, K, V> {
+    pub fn entry(&mut self, key: K) -> Entry<'_, K, V> {
         Entry { map: self, key }
     }
 }
 
 /// A key of a map, whether it has a value or not.
-pub(crate) struct Entry<'m, K, V> {
+pub struct Entry<'m, K, V> {
     map: &'m mut Map<K, V>,
     key: K,
 }
 
 impl<'m, K: Ord, V> Entry<'m, K, V> {
-    pub(crate) fn or_insert_with(self, make: impl FnOnce() -> V) -> &'m mut V {
+    pub fn or_insert_with(self, make: impl FnOnce() -> V) -> &'m mut V {
         let entries = &mut self.map.entries;
         let at = match entries.binary_search_by(|(known, _)| known.cmp(&self.key)) {
             Ok(at) => at,
@@ -136,11 +136,11 @@ impl<'m, K: Ord, V> Entry<'m, K, V> {
         &mut entries[at].1
     }
 
-    pub(crate) fn or_insert(self, value: V) -> &'m mut V {
+    pub fn or_insert(self, value: V) -> &'m mut V {
         self.or_insert_with(|| value)
     }
 
-    pub(crate) fn or_default(self) -> &'m mut V
+    pub fn or_default(self) -> &'m mut V
     where
         V: Default,
     {

@@ -41,7 +41,7 @@
 
 // State: what the events so far have left.
 mod content;
-pub(crate) mod kind;
+pub mod kind;
 pub mod membership;
 pub mod power_levels;
 pub mod state;

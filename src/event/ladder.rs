@@ -210,7 +210,7 @@ impl UnverifiedPdu {
     }
 
     /// The ID of the LPDU that the event was made of, if it was made of one; nobody has checked yet whose it is.
-    pub(crate) fn lpdu_id(&self) -> Option<EventId> {
+    pub fn lpdu_id(&self) -> Option<EventId> {
         self.lpdu_input().as_deref().map(event_id_of)
     }
 

@@ -7,17 +7,17 @@ use super::{
 use alloc::{string::String, vec::Vec};
 
 /// How many bytes one row takes: where the node starts, ends and is passed, its depth, its kind, its flags.
-pub(crate) const ROW: usize = 16;
+pub const TABLE_ROW: usize = 16;
 
 impl Document {
     /// The rows of the table, one a node.
-    pub(crate) fn table(&self) -> impl ExactSizeIterator<Item = [u8; ROW]> {
+    pub fn table(&self) -> impl ExactSizeIterator<Item = [u8; TABLE_ROW]> {
         self.nodes.iter().map(|node| row(*node))
     }
 
     /// The document of which [`Document::table`] gave the rows. They are trusted to fit the text: wrong ones make a wrong document, but one that can
     /// be read without end or panic. `None` when they are the rows of no document.
-    pub(crate) fn with_table(text: String, rows: impl Iterator<Item = [u8; ROW]>) -> Option<Self> {
+    pub fn with_table(text: String, rows: impl Iterator<Item = [u8; TABLE_ROW]>) -> Option<Self> {
         let nodes: Vec<Node> = rows.map(node).collect::<Option<_>>()?;
         let spans_all = |root: &Node| root.start == 0 && index(root.end) == text.len();
         let goes_on = |(at, node): (usize, &Node)| at < index(node.next) && index(node.next) <= nodes.len();
@@ -26,7 +26,7 @@ impl Document {
     }
 }
 
-fn row(node: Node) -> [u8; ROW] {
+fn row(node: Node) -> [u8; TABLE_ROW] {
     let [a, b, c, d] = node.start.to_be_bytes();
     let [e, f, g, h] = node.end.to_be_bytes();
     let [i, j, k, l] = node.next.to_be_bytes();
@@ -34,7 +34,7 @@ fn row(node: Node) -> [u8; ROW] {
     [a, b, c, d, e, f, g, h, i, j, k, l, m, n, number(node.kind), node.flags]
 }
 
-fn node([a, b, c, d, e, f, g, h, i, j, k, l, m, n, kind, flags]: [u8; ROW]) -> Option<Node> {
+fn node([a, b, c, d, e, f, g, h, i, j, k, l, m, n, kind, flags]: [u8; TABLE_ROW]) -> Option<Node> {
     Some(Node {
         start: u32::from_be_bytes([a, b, c, d]),
         end: u32::from_be_bytes([e, f, g, h]),

@@ -6,34 +6,34 @@ use super::Map;
 
 /// A set in the order of its members.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Set<T> {
+pub struct Set<T> {
     members: Map<T, ()>,
 }
 
 impl<T> Set<T> {
-    pub(crate) const fn new() -> Self {
+    pub const fn new() -> Self {
         Self { members: Map::new() }
     }
 
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.members.len()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
 
-    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> + Clone {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> + Clone {
         self.members.keys()
     }
 
-    pub(crate) fn retain(&mut self, mut keeps: impl FnMut(&T) -> bool) {
+    pub fn retain(&mut self, mut keeps: impl FnMut(&T) -> bool) {
         self.members.retain(|member, ()| keeps(member));
     }
 }
 
 impl<T: Ord> Set<T> {
-    pub(crate) fn contains<Q: Ord + ?Sized>(&self, member: &Q) -> bool
+    pub fn contains<Q: Ord + ?Sized>(&self, member: &Q) -> bool
     where
         T: Borrow<Q>,
     {
@@ -41,12 +41,12 @@ impl<T: Ord> Set<T> {
     }
 
     /// Adds a member; whether it was not there.
-    pub(crate) fn insert(&mut self, member: T) -> bool {
+    pub fn insert(&mut self, member: T) -> bool {
         self.members.insert(member, ()).is_none()
     }
 
     /// Takes a member out; whether it was there.
-    pub(crate) fn remove<Q: Ord + ?Sized>(&mut self, member: &Q) -> bool
+    pub fn remove<Q: Ord + ?Sized>(&mut self, member: &Q) -> bool
     where
         T: Borrow<Q>,
     {

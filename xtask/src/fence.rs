@@ -15,6 +15,9 @@ use crate::shell::{cargo, output, root, say};
 /// Layers from the lowest to the highest; modules of one layer may import each other.
 const LAYERS: [&[&str]; 5] = [&["crypto", "id", "json", "ordered"], &["event"], &["store"], &["room"], &["server"]];
 
+/// The roots of the packages that lie in `src/`.
+const ROOTS: [&str; 2] = ["base.rs", "lib.rs"];
+
 /// The modules at the root that the fence leaves open.
 const OPEN: [&str; 2] = ["adapters", "bindings"];
 
@@ -63,13 +66,13 @@ const PACKAGES: [&str; 9] =
 /// Fails with every breach that the sources and the dependencies of the core hold.
 pub(crate) fn check() -> Result<()> {
     let mut breaches = Vec::new();
-    let mut files = vec![PathBuf::from("src/lib.rs")];
+    let mut files = Vec::from(ROOTS.map(|root| PathBuf::from("src").join(root)));
     let mut read = 0;
     while let Some(file) = files.pop() {
         let text = fs::read_to_string(root().join(&file)).with_context(|| file.display().to_string())?;
         let findings = findings_in(&text, layer_of(&file)).with_context(|| file.display().to_string())?;
         breaches.extend(findings.breaches.iter().map(|(line, what)| format!("{}:{line}: {what}", file.display())));
-        let is_root = file.ends_with("lib.rs");
+        let is_root = is_root(&file);
         let modules = findings.modules.iter().filter(|module| !(is_root && OPEN.contains(&module.as_str())));
         files.extend(modules.filter_map(|module| file_of(&file, module)));
         read += 1;
@@ -92,14 +95,18 @@ pub(crate) fn check() -> Result<()> {
     Ok(())
 }
 
+fn is_root(file: &Path) -> bool {
+    ROOTS.iter().any(|root| file.ends_with(root))
+}
+
 /// The file, relative to the repository, of a module that `parent` declares; none when it stands in the parent itself.
 fn file_of(parent: &Path, module: &str) -> Option<PathBuf> {
-    let folder = if parent.ends_with("lib.rs") { PathBuf::from("src") } else { parent.with_extension("") };
+    let folder = if is_root(parent) { PathBuf::from("src") } else { parent.with_extension("") };
     let file = folder.join(module).with_extension("rs");
     root().join(&file).is_file().then_some(file)
 }
 
-/// The layer that a file under `src/` belongs to, by its place; none for `lib.rs`.
+/// The layer that a file under `src/` belongs to, by its place; none for the roots.
 fn layer_of(source: &Path) -> Option<usize> {
     let top = source.components().nth(1)?.as_os_str().to_string_lossy().into_owned();
     layer_named(top.trim_end_matches(".rs"))

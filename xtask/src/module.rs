@@ -19,9 +19,9 @@ const TARGET: &str = "wasm32-unknown-unknown";
 pub(crate) fn build() -> Result<()> {
     say("module: cargo build");
     let arguments =
-        ["build", "--release", "--package", "hublet", "--lib", "--features", "bindings", "--target", TARGET];
+        ["build", "--profile", "module", "--package", "hublet", "--lib", "--features", "bindings", "--target", TARGET];
     run(cargo(&arguments).env("CARGO_ENCODED_RUSTFLAGS", flags()?))?;
-    let module = target().join(TARGET).join("release/hublet.wasm");
+    let module = target().join(TARGET).join("module/hublet.wasm");
     let dist = dist();
     let stamp = dist.join(".stamp");
     let fresh = fingerprint(&module)?;

@@ -14,7 +14,7 @@ const PATIENCE: &str = "900";
 
 /// Runs the unit tests and the suites. `arguments`: the place, then what the tests themselves shall get, such as a filter.
 pub(crate) fn test(arguments: &[String]) -> Result<()> {
-    for package in ["hublet", "hublet-wasm-tests"] {
+    for package in ["hublet-base", "hublet", "hublet-wasm-tests"] {
         let (mut command, rest) = there(package, "wasm-tests", arguments)?;
         run(command.arg("--").args(rest))?;
     }
