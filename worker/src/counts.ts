@@ -1,5 +1,7 @@
 // What is counted, until it is reported. A series is named as Prometheus writes it: `name{label="value"}`.
 
+import type { Address } from "hublet";
+
 /** Counters by how much they grew, and gauges by their value. */
 export interface Report {
   counters: [series: string, by: number][];
@@ -46,6 +48,11 @@ export class Counts {
     for (const [name, by] of report.counters) grow(this.#counters, name, by);
     for (const [name, value] of report.gauges) if (!this.#gauges.has(name)) this.#gauges.set(name, value);
   }
+}
+
+/** The kind of a machine: labels are to be few, and names of rooms and peers are not. */
+export function kindOf(machine: Address): string {
+  return machine.split(":", 1)[0] ?? machine;
 }
 
 export function grow(counters: Map<string, number>, name: string, by: number): void {

@@ -39,6 +39,7 @@ const FAMILIES: Record<string, [type: "counter" | "gauge" | "histogram", help: s
   hublet_step_seconds: ["histogram", "Time of a machine's steps, by input; a room verifies in `ask`, chains and signs in `ask` or `rows`."],
   hublet_store_seconds: ["histogram", "Time of applying a batch of rows."],
   hublet_rows_written_total: ["counter", "Rows written, as the platform counts them."],
+  hublet_alarms_set_total: ["counter", "Alarms that were set; each is a row written."],
   hublet_machines_dropped_total: ["counter", "Machines that were opened anew after a failure."],
   hublet_series_dropped_total: ["counter", "Reported values whose series was one too many."],
 };

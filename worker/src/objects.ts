@@ -4,7 +4,7 @@ import { decodeAnswer, encodeCall } from "hublet";
 import type { Address, HttpResponse } from "hublet";
 import { Alarm } from "./alarm.js";
 import { MAX_BODY, readBytes } from "./body.js";
-import type { Counts } from "./counts.js";
+import { type Counts, kindOf } from "./counts.js";
 import { type Env, identity } from "./env.js";
 import { MachineHost, type Rows } from "./host.js";
 import { headersOf, responseOf, targetOf, tooLarge } from "./http.js";
@@ -15,9 +15,9 @@ import { Store } from "./store.js";
 import { tell } from "./tell.js";
 
 abstract class MachineObject extends DurableObject<Env> {
-  readonly #alarm = new Alarm(this.ctx.storage);
-  readonly #store = new Store(this.ctx.storage);
   readonly #reporter = new Reporter(async (report) => void (await this.env.METRICS.getByName(METRICS).report(report)));
+  readonly #alarm = new Alarm(this.ctx.storage, this.#reporter.counts);
+  readonly #store = new Store(this.ctx.storage);
   readonly #outbound = new Outbound(this.env, this.ctx.storage, this.#reporter.counts);
   #host: MachineHost | undefined;
 
@@ -38,7 +38,7 @@ abstract class MachineObject extends DurableObject<Env> {
   }
 
   #machine(address: Address): MachineHost {
-    const kind = address.slice(0, address.indexOf(":"));
+    const kind = kindOf(address);
     return (this.#host ??= new MachineHost(identity(this.env), address, this.#timed(kind), {
       ask: (to, call) => machineAt(this.env, to).ask(to, call),
       send: (server, request) => this.#outbound.send(server, request),
@@ -113,8 +113,7 @@ export class Peer extends MachineObject {
 
 /** The object of a machine. */
 export function machineAt(env: Env, address: Address): DurableObjectStub<Room | Peer | Account> {
-  const kind = address.slice(0, address.indexOf(":"));
-  switch (kind) {
+  switch (kindOf(address)) {
     case "room":
       return env.ROOM.getByName(address);
     case "peer":
