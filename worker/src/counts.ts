@@ -13,9 +13,18 @@ export const BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10];
 
 export type Labels = Record<string, string | number>;
 
+interface Histogram {
+  name: string;
+  labels: Labels;
+  /** How many fell into each bucket, and into none of them. */
+  buckets: number[];
+  sum: number;
+}
+
 export class Counts {
   readonly #counters = new Map<string, number>();
   readonly #gauges = new Map<string, number>();
+  readonly #histograms = new Map<string, Histogram>();
 
   add(name: string, labels: Labels = {}, by = 1): void {
     grow(this.#counters, series(name, labels), by);
@@ -25,17 +34,25 @@ export class Counts {
     this.#gauges.set(series(name, labels), value);
   }
 
-  /** Puts a duration into a histogram. */
+  /** Puts a duration into a histogram. Its series are written when they are reported: this is done for every step of every machine. */
   observe(name: string, labels: Labels, milliseconds: number): void {
+    const key = series(name, labels);
+    let histogram = this.#histograms.get(key);
+    if (histogram === undefined) {
+      histogram = { name, labels, buckets: new Array<number>(BUCKETS.length + 1).fill(0), sum: 0 };
+      this.#histograms.set(key, histogram);
+    }
     const seconds = milliseconds / 1_000;
-    for (const le of BUCKETS) if (seconds <= le) this.add(`${name}_bucket`, { ...labels, le });
-    this.add(`${name}_bucket`, { ...labels, le: "+Inf" });
-    this.add(`${name}_sum`, labels, seconds);
-    this.add(`${name}_count`, labels);
+    const found = BUCKETS.findIndex((bound) => seconds <= bound);
+    const bucket = found === -1 ? BUCKETS.length : found;
+    histogram.buckets[bucket] = (histogram.buckets[bucket] ?? 0) + 1;
+    histogram.sum += seconds;
   }
 
   /** What was counted since this was last asked; nothing if nothing was. */
   take(): Report | undefined {
+    for (const histogram of this.#histograms.values()) this.#spread(histogram);
+    this.#histograms.clear();
     if (this.#counters.size === 0 && this.#gauges.size === 0) return undefined;
     const report = { counters: [...this.#counters], gauges: [...this.#gauges] };
     this.#counters.clear();
@@ -47,6 +64,17 @@ export class Counts {
   putBack(report: Report): void {
     for (const [name, by] of report.counters) grow(this.#counters, name, by);
     for (const [name, value] of report.gauges) if (!this.#gauges.has(name)) this.#gauges.set(name, value);
+  }
+
+  /** As counters: each bucket holds those below it too. */
+  #spread({ name, labels, buckets, sum }: Histogram): void {
+    let count = 0;
+    for (const [index, within] of buckets.entries()) {
+      count += within;
+      if (count > 0) this.add(`${name}_bucket`, { ...labels, le: BUCKETS[index] ?? "+Inf" }, count);
+    }
+    this.add(`${name}_count`, labels, count);
+    this.add(`${name}_sum`, labels, sum);
   }
 }
 

@@ -13,6 +13,15 @@ import { Reporter } from "./reporter.js";
 export { Metrics } from "./metrics.js";
 export { Account, Peer, Room } from "./objects.js";
 
+/** A refusal that is longer is not looked into. */
+const MAX_REFUSAL = 4_096;
+
+/** The codes that the core answers with. */
+const CODES = [
+  ...["UNRECOGNIZED", "NOT_JSON", "BAD_JSON", "INVALID_PARAM", "TOO_LARGE", "LIMIT_EXCEEDED"],
+  ...["NOT_FOUND", "FORBIDDEN", "WRONG_SERVER", "INCOMPATIBLE_ROOM_VERSION", "BAD_STATE", "UNKNOWN"],
+];
+
 /** Of this isolate, whose requests share nothing else. */
 const flood = new Flood();
 let reporter: Reporter | undefined;
@@ -53,9 +62,10 @@ const UNPROVEN = [400, 401, 413];
 /** Whoever proves to be somebody pays nothing here; nor does a wait cost more waiting. */
 function charge(from: string, served: Served): Served {
   const { endpoint, origin, response } = served;
-  const isOpen = origin === undefined && endpoint !== "operator";
-  if (origin !== undefined && response.status === 200) flood.proved(origin);
-  if (response.status !== 429 && (isOpen || UNPROVEN.includes(response.status))) flood.charge(from, Date.now());
+  const { status } = response;
+  if (origin !== undefined && status === 200) flood.proved(origin);
+  const isStrangers = endpoint === "operator" ? status === 401 : origin === undefined || UNPROVEN.includes(status);
+  if (isStrangers && status !== 429) flood.charge(from, Date.now());
   return served;
 }
 
@@ -70,10 +80,11 @@ function note({ endpoint, origin, response }: Served, request: Request, { counts
   log(level, "request refused", { endpoint, status, errcode, from: addressOf(request), ...(origin && { origin }) });
 }
 
-/** Only codes of ours are counted by name: they are few. */
+/** The code of a refusal. It may be another server's, passed on; what is none of ours is not counted by name. */
 function errcodeOf({ body }: HttpResponse): string {
-  const code: unknown = JSON.parse(new TextDecoder().decode(body))?.errcode;
-  return typeof code === "string" && /^M_[A-Z_]{1,40}$/.test(code) ? code : "none";
+  const text = body.length > MAX_REFUSAL ? "" : new TextDecoder().decode(body);
+  const code = /"errcode"\s*:\s*"M_([A-Z_]+)"/.exec(text)?.[1] ?? "";
+  return CODES.includes(code) ? `M_${code}` : "other";
 }
 
 /** From where a request comes, as the platform says. */

@@ -15,13 +15,15 @@ export async function notarised(
   target: string,
   ask: () => Promise<HttpResponse>,
 ): Promise<HttpResponse> {
-  const [, server, query = ""] = ONE_SERVER.exec(target) ?? [];
+  const [, encoded = "", query = ""] = ONE_SERVER.exec(target) ?? [];
+  const server = decoded(encoded);
   if (kv === undefined || server === undefined) return ask();
   const minimum = Number(new URLSearchParams(query).get("minimum_valid_until_ts") ?? 0);
   const now = Date.now();
-  const key = `notary:${keyId}:${server.toLowerCase()}`;
+  const key = `notary:${keyId}:${server}`;
+  let kept: string | null = null;
   try {
-    const kept = await kv.get(key);
+    kept = await kv.get(key);
     if (kept !== null && Number.isFinite(minimum) && (holdsUntil(kept) ?? 0) >= Math.max(minimum, now)) {
       return { status: 200, body: new TextEncoder().encode(kept) };
     }
@@ -32,13 +34,23 @@ export async function notarised(
   if (answer.status === 200) {
     const text = new TextDecoder().decode(answer.body);
     const life = Math.min(Math.floor(((holdsUntil(text) ?? 0) - now) / 1_000), LONGEST_LIFE);
-    if (life >= SHORTEST_LIFE) {
+    if (life >= SHORTEST_LIFE && text !== kept) {
       await kv.put(key, text, { expirationTtl: life }).catch((error: unknown) => {
         log("warn", "kv failed", { way: "write", why: reason(error) });
       });
     }
   }
   return answer;
+}
+
+/** A name has one key in KV, however it is written in a path. What is no name is left to the machine. */
+function decoded(encoded: string): string | undefined {
+  try {
+    const name = decodeURIComponent(encoded).toLowerCase();
+    return /^[a-z0-9.:-]{1,255}$/.test(name) ? name : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Until when the one key document of an answer holds; nothing where there is none. */

@@ -5,6 +5,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { Miniflare } from "miniflare";
+import { settings } from "../hub.js";
 import { built } from "./support/built.js";
 import { eventually, freePort, Hub, temporaryFolder } from "./support/hubs.js";
 import { Stranger } from "./support/stranger.js";
@@ -31,6 +33,19 @@ test("health is told to anybody", async (t) => {
   const answer = await fetch(new URL("/_hublet/health", hub.url));
   assert.equal(answer.status, 200);
   assert.deepEqual(await answer.json(), { status: "ok", checks: { key: "ok", storage: "ok" } });
+});
+
+test("a key that is none is told, and not what stands there in its place", async (t) => {
+  const options = { name: "hub.example", signingKey: "ed25519:1 not-a-seed", oldKeys: [], token: "t", data: temporaryFolder(t), forgets: false };
+  const workerd = new Miniflare(settings(options));
+  t.after(() => workerd.dispose());
+  const answer = await workerd.dispatchFetch("http://hub.example/_hublet/health");
+  assert.equal(answer.status, 503);
+  const body = await answer.text();
+  assert.deepEqual(JSON.parse(body), { status: "failing", checks: { key: "failing", storage: "ok" } });
+  const keys = await workerd.dispatchFetch("http://hub.example/_matrix/key/v2/server");
+  assert.equal(keys.status, 503);
+  assert.ok(!(body + (await keys.text())).includes("not-a-seed"));
 });
 
 test("what is counted is what happened", async (t) => {
