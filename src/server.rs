@@ -35,11 +35,11 @@ pub mod route;
 mod wire;
 pub mod x_matrix;
 
-pub use contract::{Address, Input, Machine, Moment, Output, Query, Ticket};
+pub use contract::{Address, Backlog, Input, Machine, Moment, Output, Query, Ticket};
 pub use identity::{Identity, Signer};
 pub use message::{
-    AccountCall, Answer, Call, Delivered, Ephemeral, ErrorCode, Failure, HistoryEntry, Keep, KeyNeeds, KnownKey,
-    Notification, Outcome, OwedEvents, OwnCall, PeerCall, PendingInvite, Request, Response, RoomCall, RoomRead,
+    AccountCall, Answer, Call, Cause, Delivered, Ephemeral, ErrorCode, Failure, HistoryEntry, Keep, KeyNeeds, KnownKey,
+    Notification, Outcome, OwedEvents, OwnCall, PeerCall, PendingInvite, Request, Response, RoomCall, RoomRead, Rung,
     SendError, ServerKeys, Shelf, Validity,
 };
 pub use route::Routes;

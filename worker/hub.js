@@ -1,10 +1,11 @@
 // A hub on this machine: the built worker in workerd, its key, its token and its rows in one folder.
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Miniflare } from "miniflare";
+import { newKey, oldKey } from "./keys.js";
 
 const HOST = "127.0.0.1";
 /** How long the hub may take for its first answer, in milliseconds. */
@@ -26,11 +27,26 @@ export class StartError extends Error {}
 export async function startHub({ port, data, name = `localhost:${port}`, forgets = false }) {
   if (!existsSync(WORKER)) throw new StartError(`${WORKER} is missing: \`make start\` builds it`);
   await checkPort(port);
-  const { keyId, seed } = openKey(data, name);
+  const { signing_key, old_keys } = openKeys(data, name);
   const token = openToken(data);
   const workerd = new Miniflare({
     host: HOST,
     port,
+    ...settings({ name, signingKey: signing_key, oldKeys: old_keys, token, data, forgets }),
+  });
+  try {
+    const url = await workerd.ready;
+    await checkAnswer(url, name, data);
+    return { name, url, token, stop: () => workerd.dispose() };
+  } catch (error) {
+    await workerd.dispose();
+    throw error;
+  }
+}
+
+/** What `wrangler.jsonc` says of a deployed hub, for one on this machine. */
+export function settings({ name, signingKey, oldKeys, token, data, forgets }) {
+  return {
     cf: false,
     modules: true,
     modulesRules: [
@@ -41,28 +57,22 @@ export async function startHub({ port, data, name = `localhost:${port}`, forgets
     scriptPath: WORKER,
     compatibilityDate: "2026-01-01",
     durableObjects: Object.fromEntries(
-      ["Room", "Peer", "Account"].map((className) => [
+      ["Room", "Peer", "Account", "Metrics"].map((className) => [
         className.toUpperCase(),
         { className, useSQLite: true, unsafePreventEviction: !forgets },
       ]),
     ),
     durableObjectsPersist: join(data, "storage"),
+    kvNamespaces: ["KV"],
+    kvPersist: join(data, "kv"),
     bindings: {
       HUBLET_NAME: name,
-      HUBLET_KEY_ID: keyId,
-      HUBLET_SEED: seed,
+      HUBLET_SIGNING_KEY: signingKey,
+      HUBLET_OLD_KEYS: oldKeys.join("\n"),
       HUBLET_TOKEN: token,
       HUBLET_DEVELOPMENT: "1",
     },
-  });
-  try {
-    const url = await workerd.ready;
-    await checkAnswer(url, name, data);
-    return { name, url, token, stop: () => workerd.dispose() };
-  } catch (error) {
-    await workerd.dispose();
-    throw error;
-  }
+  };
 }
 
 /** A hub that cannot say its keys can do nothing else. */
@@ -77,27 +87,39 @@ async function checkAnswer(url, name, data) {
   }
 }
 
-/** The signing key of this folder. A folder belongs to one name: its rooms are made under that. */
-function openKey(data, name) {
+/** The keys of this folder. A folder belongs to one name: its rooms are made under that. */
+function openKeys(data, name) {
   const path = join(data, "key.json");
   mkdirSync(data, { recursive: true, mode: 0o700 });
-  if (!existsSync(path)) {
-    const key = { name, key_id: "ed25519:1", seed: randomBytes(32).toString("base64") };
-    writeSecret(path, `${JSON.stringify(key, null, 2)}\n`);
+  if (!existsSync(path)) writeSecret(path, keyFile({ name, signing_key: newKey("ed25519:1"), old_keys: [] }));
+  const keys = readKeys(path);
+  if (keys.name !== name) {
+    throw new StartError(`${data} belongs to ${keys.name}, not to ${name}: choose another folder or another name`);
   }
-  const key = readKey(path);
-  if (key.name !== name) {
-    throw new StartError(`${data} belongs to ${key.name}, not to ${name}: choose another folder or another name`);
-  }
-  return { keyId: key.key_id, seed: key.seed };
+  return keys;
 }
 
-function readKey(path) {
+/** Reads the key file; one in the form of version 0.1 is brought to the present one. */
+function readKeys(path) {
   try {
-    return JSON.parse(readFileSync(path, "utf8"));
+    const { name, key_id, seed, signing_key = `${key_id} ${seed}`, old_keys = [] } = JSON.parse(readFileSync(path, "utf8"));
+    if (seed !== undefined) replaceSecret(path, keyFile({ name, signing_key, old_keys }));
+    return { name, signing_key, old_keys };
   } catch (error) {
     throw new StartError(`${path} cannot be read (${error.message}): put the key back from a copy`);
   }
+}
+
+function keyFile(keys) {
+  return `${JSON.stringify(keys, null, 2)}\n`;
+}
+
+/** Lets the folder's key end and makes another. What the old one signed holds, for the key document goes on naming it. */
+export function rotateKey(data, name) {
+  const { signing_key, old_keys } = openKeys(data, name);
+  const next = `ed25519:${old_keys.length + 2}`;
+  const keys = { name, signing_key: newKey(next), old_keys: [...old_keys, oldKey(signing_key, Date.now())] };
+  replaceSecret(join(data, "key.json"), keyFile(keys));
 }
 
 function openToken(data) {
@@ -111,6 +133,14 @@ function openToken(data) {
 /** Only the owner may read it; what is there is never overwritten. */
 function writeSecret(path, text) {
   writeFileSync(path, text, { mode: 0o600, flag: "wx" });
+}
+
+/** Replaces it as a whole: whatever happens, one of the two is there. */
+function replaceSecret(path, text) {
+  const next = `${path}.next`;
+  rmSync(next, { force: true });
+  writeSecret(next, text);
+  renameSync(next, path);
 }
 
 /** workerd's own words for a taken port are hard to find among others. */

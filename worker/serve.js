@@ -1,17 +1,18 @@
-// Runs a hub until it is interrupted: `node serve.js [--port N] [--name NAME] [--data FOLDER] [--quiet] [--until-eof]`. With `--until-eof` the end of its
-// standard input ends it too, so that a program that starts it leaves no hub behind, however that program ends.
-// Flags go before the environment: HUBLET_PORT, HUBLET_NAME, HUBLET_DATA.
+// Runs a hub until it is interrupted: `node serve.js [--port N] [--name NAME] [--data FOLDER] [--quiet] [--until-eof] [--rotate-key]`. With `--until-eof` the
+// end of its standard input ends it too, so that a program that starts it leaves no hub behind, however that program ends. With `--rotate-key` it starts with a
+// new key; what the one before signed still holds. Flags go before the environment: HUBLET_PORT, HUBLET_NAME, HUBLET_DATA.
 import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { StartError, startHub } from "./hub.js";
+import { rotateKey, StartError, startHub } from "./hub.js";
 
 export { StartError, startHub };
 
 const REPOSITORY = fileURLToPath(new URL("..", import.meta.url));
 
 async function main() {
-  const { port, name, data, quiet, untilEof } = settings(process.argv.slice(2), process.env);
+  const { port, name, data, quiet, untilEof, isRotating } = settings(process.argv.slice(2), process.env);
+  if (isRotating) rotateKey(data, name || `localhost:${port}`);
   const hub = await startHub({ port, data, ...(name && { name }) });
   console.log(`hublet: ${hub.name} serves on ${hub.url.origin}`);
   if (!quiet) console.log(guide(hub, data));
@@ -37,13 +38,14 @@ function settings(argv, env) {
       data: { type: "string", default: env.HUBLET_DATA || join(REPOSITORY, ".hublet") },
       quiet: { type: "boolean", default: false },
       "until-eof": { type: "boolean", default: false },
+      "rotate-key": { type: "boolean", default: false },
     },
   });
   const port = Number(values.port);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
     throw new StartError(`--port takes a number from 1 to 65535, not \`${values.port}\``);
   }
-  return { ...values, port, data: resolve(values.data), untilEof: values["until-eof"] };
+  return { ...values, port, data: resolve(values.data), untilEof: values["until-eof"], isRotating: values["rotate-key"] };
 }
 
 /** What to do next, as lines to paste into another terminal in the same folder. */

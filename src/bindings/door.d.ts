@@ -123,6 +123,11 @@ export type Notification =
     }
   /** The hub sent an event that the rules refuse; only its link is kept. */
   | { type: "rejected"; roomId: string; eventId: string; error: string }
+  /**
+   * An event was refused and leaves no trace in the log. `rung` is `admission`, `schema`, `signatures` or `rules`, `rule` a name such as `InviteLevel`; there are few of
+   * either, so both may be counted. `origin` is the server that brought it, if it was not a local user.
+   */
+  | { type: "refused"; roomId: string; origin?: string; eventId?: string; rung: string; rule: string; errcode: string }
   /** The hub gave two events one place; each is signed by it. */
   | { type: "fork"; roomId: string; first: Uint8Array; second: Uint8Array }
   /** An event of ours that was not appended yet is made anew, for another hub or another head: it goes on under another ID. */
@@ -205,6 +210,16 @@ export type ServerOutput =
 
 /** Where a request goes. */
 export type Direction =
-  | { type: "peer"; server: string }
-  | { type: "front" }
+  /** `endpoint` names the row of the endpoint table, such as `send` or `make_join`. */
+  | { type: "peer"; server: string; endpoint: string }
+  | { type: "front"; endpoint: string }
   | { type: "answer"; response: HttpResponse };
+
+/** What a peer has not been sent, or has not answered yet, as far as its machine knows. */
+export interface Backlog {
+  /** Rooms that owe it events. */
+  rooms: number;
+  /** Events at hand. */
+  events: number;
+  edus: number;
+}

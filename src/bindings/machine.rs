@@ -3,6 +3,7 @@
 use alloc::{boxed::Box, string::String, vec::Vec};
 
 use js_sys::Uint8Array;
+use serde::Serialize;
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 
 use super::{
@@ -12,11 +13,18 @@ use super::{
     input::{self, InputForm},
     moment,
     output::OutputForm,
-    types::{IdentityObject, MachineInput, MachineOutput},
+    types::{BacklogObject, IdentityObject, MachineInput, MachineOutput},
 };
 use crate::server::{
-    self, Address, Routes, Ticket, account::AccountMachine, front::Front, peer::PeerMachine, room::RoomMachine,
+    self, Address, Backlog, Routes, Ticket, account::AccountMachine, front::Front, peer::PeerMachine, room::RoomMachine,
 };
+
+#[derive(Serialize)]
+struct BacklogForm {
+    rooms: usize,
+    events: usize,
+    edus: usize,
+}
 
 /// One machine: a room, a remote server, a local user, or the front. Unstable.
 ///
@@ -72,5 +80,14 @@ impl Machine {
     #[wasm_bindgen(getter, js_name = isIdle)]
     pub fn is_idle(&self) -> bool {
         self.machine.is_idle()
+    }
+
+    /// What waits to be sent, if the machine is a peer's.
+    ///
+    /// # Errors
+    /// None that a caller could bring about.
+    pub fn backlog(&self) -> Result<BacklogObject, HubletError> {
+        let Backlog { rooms, events, edus } = self.machine.backlog();
+        Ok(to_js(&BacklogForm { rooms, events, edus })?.into())
     }
 }

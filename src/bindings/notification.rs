@@ -28,6 +28,14 @@ pub(super) enum NotificationForm {
         event_id: String,
         error: String,
     },
+    Refused {
+        room_id: String,
+        origin: Option<String>,
+        event_id: Option<String>,
+        rung: &'static str,
+        rule: String,
+        errcode: &'static str,
+    },
     Fork {
         room_id: String,
         first: ByteBuf,
@@ -102,6 +110,14 @@ impl From<Notification> for NotificationForm {
             Notification::Rejected { room_id, event_id, error } => {
                 Self::Rejected { room_id: room_id.to_string(), event_id: event_id.to_string(), error }
             }
+            Notification::Refused { room_id, origin, event_id, cause, code } => Self::Refused {
+                room_id: room_id.to_string(),
+                origin: origin.map(|server| server.to_string()),
+                event_id: event_id.map(|id| id.to_string()),
+                rung: cause.rung.text(),
+                rule: cause.rule,
+                errcode: code.text(),
+            },
             Notification::Fork { room_id, first, second } => {
                 Self::Fork { room_id: room_id.to_string(), first: ByteBuf::from(first), second: ByteBuf::from(second) }
             }

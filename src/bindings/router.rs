@@ -30,8 +30,8 @@ pub struct Router {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "camelCase")]
 enum DirectionForm {
-    Peer { server: String },
-    Front,
+    Peer { server: String, endpoint: &'static str },
+    Front { endpoint: &'static str },
     Answer { response: ResponseForm },
 }
 
@@ -56,8 +56,8 @@ impl Router {
         let headers: Vec<(String, String)> = from_js(headers.into())?;
         let method = http::Method::from_bytes(method.as_bytes()).map_err(|error| Argument::of("method", error))?;
         let form = match direct(&self.routes, &self.us, &method, target, &headers) {
-            Direction::Peer(server) => DirectionForm::Peer { server: server.as_str().into() },
-            Direction::Front => DirectionForm::Front,
+            Direction::Peer(server, endpoint) => DirectionForm::Peer { server: server.as_str().into(), endpoint },
+            Direction::Front(endpoint) => DirectionForm::Front { endpoint },
             Direction::Answer(response) => DirectionForm::Answer { response: response.into() },
         };
         Ok(to_js(&form)?.into())

@@ -35,6 +35,10 @@ extern "C" {
     #[wasm_bindgen(typescript_type = "Answer")]
     pub type AnswerObject;
 
+    /// What waits to be sent to a peer.
+    #[wasm_bindgen(typescript_type = "Backlog")]
+    pub type BacklogObject;
+
     /// Where a request goes.
     #[wasm_bindgen(typescript_type = "Direction")]
     pub type DirectionObject;

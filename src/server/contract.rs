@@ -122,6 +122,17 @@ pub enum Output {
     Broken,
 }
 
+/// What a peer has not been sent, or has not answered yet, as far as its machine knows: more may lie in the rooms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Rooms that owe it events.
+    pub rooms: usize,
+    /// Events at hand.
+    pub events: usize,
+    /// EDUs.
+    pub edus: usize,
+}
+
 /// What a host sees of a machine.
 pub trait Machine {
     /// Takes one input.
@@ -132,6 +143,11 @@ pub trait Machine {
 
     /// Whether nothing is under way: the machine may be dropped and reopened from its store.
     fn is_idle(&self) -> bool;
+
+    /// What waits to be sent; only a peer machine has such.
+    fn backlog(&self) -> Backlog {
+        Backlog::default()
+    }
 }
 
 #[cfg(test)]

@@ -134,6 +134,38 @@ impl Endpoint {
         !matches!(self, Self::WellKnown | Self::OwnKeys | Self::NotaryKeys { .. } | Self::NotaryKeysOfMany)
     }
 
+    /// Its name in counts and logs.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::WellKnown => "well_known",
+            Self::OwnKeys => "own_keys",
+            Self::NotaryKeys { .. } | Self::NotaryKeysOfMany => "notary_keys",
+            Self::Send { .. } => "send",
+            Self::Event(_) => "event",
+            Self::Read { read, .. } => match read {
+                RoomRead::Event(_) => "event",
+                RoomRead::State(_) => "state",
+                RoomRead::StateIds(_) => "state_ids",
+                RoomRead::EventAuth(_) => "event_auth",
+                RoomRead::Backfill { .. } => "backfill",
+            },
+            Self::Invite { .. } => "invite",
+            Self::Template { membership: Membership::Join, .. } => "make_join",
+            Self::Template { membership: Membership::Knock, .. } => "make_knock",
+            Self::Template { .. } => "make_leave",
+            Self::SendMember { membership: Membership::Join, .. } => "send_join",
+            Self::SendMember { membership: Membership::Knock, .. } => "send_knock",
+            Self::SendMember { .. } => "send_leave",
+            Self::Device { .. } => "device",
+            Self::Devices(_) => "devices",
+            Self::ClaimKeys => "keys_claim",
+            Self::QueryDeviceKeys => "keys_query",
+            Self::Profile { .. } => "profile",
+            Self::Directory { .. } => "directory",
+            Self::Media { .. } => "media",
+        }
+    }
+
     /// Whether a JSON body must come with it.
     pub const fn has_body(&self) -> bool {
         matches!(

@@ -2,7 +2,7 @@
 
 use alloc::{string::String, vec::Vec};
 
-use super::message::{ErrorCode, Failure, Response};
+use super::message::{Cause, ErrorCode, Failure, Response};
 use crate::{
     event::{SchemaError, SchemaRule},
     id::{EventId, ServerName},
@@ -60,7 +60,7 @@ impl Failure {
             SchemaRule::TooLarge => ErrorCode::TooLarge,
             _ => ErrorCode::BadJson,
         };
-        Self::of(code, alloc::format!("{error}"))
+        Self::of(code, alloc::format!("{error}")).because(Cause::schema(&error))
     }
 
     /// The refusal as the answer to a whole request.
@@ -95,6 +95,7 @@ impl Failure {
             hub_server: text("hub_server").and_then(|name| ServerName::parse(&name).ok()),
             head: text("head").and_then(|id| EventId::parse(&id).ok()),
             retry_after_ms: object.member("retry_after_ms").and_then(Value::as_i64).and_then(|ms| ms.try_into().ok()),
+            cause: None,
         }
     }
 

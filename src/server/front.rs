@@ -44,10 +44,10 @@ const MAX_OPEN: usize = 256;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Direction {
-    /// To the peer machine of the server that it says it comes from, by [`PeerCall::Serve`].
-    Peer(ServerName),
-    /// To the front, by [`Call::Front`].
-    Front,
+    /// To the peer machine of the server that it says it comes from, by [`PeerCall::Serve`]; and the endpoint's name.
+    Peer(ServerName, &'static str),
+    /// To the front, by [`Call::Front`]; and the endpoint's name.
+    Front(&'static str),
     /// Nowhere: this is the answer.
     Answer(Response),
 }
@@ -65,11 +65,11 @@ pub fn direct(
         Err(failure) => return Direction::Answer(failure.to_response()),
     };
     if !endpoint.needs_authentication() {
-        return Direction::Front;
+        return Direction::Front(endpoint.name());
     }
     match claims(headers) {
         Ok(claims) => match claims.into_iter().next() {
-            Some(claim) if claim.origin != *us => Direction::Peer(claim.origin),
+            Some(claim) if claim.origin != *us => Direction::Peer(claim.origin, endpoint.name()),
             _ => Direction::Answer(unauthenticated("a server sends no requests to itself").to_response()),
         },
         Err(error) => Direction::Answer(Failure::from(error).to_response()),

@@ -170,8 +170,10 @@ impl Host {
         let direction = direct(&self.routes, self.identity.name(), &request.method, &request.target, &request.headers);
         let caller = Caller::Outside(ticket);
         match direction {
-            Direction::Peer(name) => self.ask(caller, Address::Peer(name), Call::Peer(PeerCall::Serve(request)), inbox),
-            Direction::Front => self.ask(caller, Address::Front, Call::Front(request), inbox),
+            Direction::Peer(name, _) => {
+                self.ask(caller, Address::Peer(name), Call::Peer(PeerCall::Serve(request)), inbox)
+            }
+            Direction::Front(_) => self.ask(caller, Address::Front, Call::Front(request), inbox),
             Direction::Answer(response) => self.answer(caller, Answer::Response(response), inbox),
         }
     }

@@ -1,11 +1,13 @@
 //! What machines and their host say to each other.
 
 mod account;
+mod cause;
 mod ephemeral;
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
 pub use account::{AccountCall, OwnCall, PendingInvite};
+pub use cause::{Cause, Rung};
 pub use ephemeral::Ephemeral;
 pub(super) use ephemeral::MAX_EPHEMERAL;
 
@@ -97,12 +99,20 @@ pub struct Failure {
     pub head: Option<EventId>,
     /// When to come back, with [`ErrorCode::LimitExceeded`].
     pub retry_after_ms: Option<u64>,
+    /// What an event did not pass. For the operator of the machine that refuses it: no answer carries it.
+    pub cause: Option<Box<Cause>>,
 }
 
 impl Failure {
     /// A refusal with nothing but its words.
     pub fn new(status: u16, code: ErrorCode, error: impl Into<String>) -> Self {
-        Self { status, code, error: error.into(), hub_server: None, head: None, retry_after_ms: None }
+        Self { status, code, error: error.into(), hub_server: None, head: None, retry_after_ms: None, cause: None }
+    }
+
+    /// The same, of an event that did not pass this.
+    pub(super) fn because(mut self, cause: Cause) -> Self {
+        self.cause = Some(Box::new(cause));
+        self
     }
 }
 
@@ -481,6 +491,19 @@ pub enum Notification {
         event_id: EventId,
         /// Why.
         error: String,
+    },
+    /// An event was refused: it leaves no trace in the log.
+    Refused {
+        /// Where.
+        room_id: RoomId,
+        /// The server that brought it; nothing for one of a local user.
+        origin: Option<ServerName>,
+        /// The ID of what was received, where one could be computed.
+        event_id: Option<EventId>,
+        /// What it did not pass.
+        cause: Cause,
+        /// The code that the refusal is answered with.
+        code: ErrorCode,
     },
     /// The hub gave two events the same place.
     Fork {

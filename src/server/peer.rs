@@ -44,7 +44,7 @@ use self::{
     transaction::Intake,
 };
 use super::{
-    contract::{Input, Machine, Moment, Output, Query, Ticket},
+    contract::{Backlog, Input, Machine, Moment, Output, Query, Ticket},
     desk::Desk,
     identity::Identity,
     message::{Answer, Call, ErrorCode, Failure, PeerCall, Response, SendError},
@@ -280,5 +280,10 @@ impl Machine for PeerMachine {
             && self.lookup.is_idle()
             && self.inbox.is_idle()
             && self.outbox.is_idle()
+    }
+
+    fn backlog(&self) -> Backlog {
+        let (rooms, events, sent) = self.outbox.backlog();
+        Backlog { rooms, events, edus: self.edus.len().saturating_add(sent) }
     }
 }

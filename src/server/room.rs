@@ -50,10 +50,10 @@ use self::{
 use super::{
     contract::{Address, Input, Machine, Moment, Output, Ticket},
     identity::Identity,
-    message::{Answer, Call, Keep, PeerCall, RoomCall},
+    message::{Answer, Call, Failure, Keep, Notification, PeerCall, RoomCall},
 };
 use crate::{
-    id::{RoomId, ServerName, Timestamp},
+    id::{EventId, RoomId, ServerName, Timestamp},
     ordered::Map,
 };
 
@@ -65,6 +65,8 @@ pub struct RoomMachine {
     jobs: VecDeque<Job>,
     waiting: Map<Ticket, Waiting>,
     nudges: Nudges,
+    /// Which server's events a call brought, until it is answered.
+    origins: Map<Ticket, ServerName>,
     outputs: VecDeque<Output>,
     wake: Option<Timestamp>,
 }
@@ -106,6 +108,7 @@ impl RoomMachine {
             jobs: VecDeque::new(),
             waiting: Map::new(),
             nudges: Nudges::default(),
+            origins: Map::new(),
             outputs: VecDeque::new(),
             wake: None,
         }
@@ -234,6 +237,26 @@ impl RoomMachine {
         }
     }
 
+    /// Tells the operator of events that an answer refuses, beside it.
+    fn tell_refusals(&mut self, answered: &Output) {
+        let Output::Respond(ticket, answer) = answered else { return };
+        let origin = self.origins.remove(ticket);
+        let room_id = &self.context.room_id;
+        let told = |event_id: Option<EventId>, failure: &Failure| {
+            let cause = failure.cause.as_deref().cloned();
+            let (room_id, origin, code) = (room_id.clone(), origin.clone(), failure.code);
+            Some(Output::Notify(Notification::Refused { room_id, origin, event_id, cause: cause?, code }))
+        };
+        match answer {
+            Answer::Outcomes(outcomes) => {
+                let failed = outcomes.iter().filter_map(|outcome| told(outcome.id, outcome.failure.as_ref()?));
+                self.outputs.extend(failed);
+            }
+            Answer::Refused(failure) => self.outputs.extend(told(None, failure)),
+            _ => {}
+        }
+    }
+
     fn nudge(&mut self, peer: ServerName) {
         let nudge = self.nudges.send(self.tickets.take(), &self.context.room_id, peer);
         self.outputs.push_back(nudge);
@@ -276,6 +299,9 @@ impl RoomMachine {
 impl Machine for RoomMachine {
     fn handle(&mut self, moment: Moment, input: Input) {
         self.context.now = moment.now;
+        if let Input::Ask(ticket, Call::Room(call)) = &input {
+            self.origins.extend(origin_of(call).map(|origin| (*ticket, origin.clone())));
+        }
         match input {
             Input::Ask(ticket, Call::Room(call)) => match self.context.awaits_invite(ticket, call) {
                 Some(call) if reads_only(&call) && !matches!(self.writer, Writer::Closed) && self.context.is_open() => {
@@ -309,7 +335,9 @@ impl Machine for RoomMachine {
     }
 
     fn poll(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front()?;
+        self.tell_refusals(&output);
+        Some(output)
     }
 
     fn is_idle(&self) -> bool {
@@ -320,6 +348,16 @@ impl Machine for RoomMachine {
             && self.context.offers.is_idle()
             && self.context.is_settled()
             && self.nudges.next_due().is_none()
+    }
+}
+
+/// The server that brings events by this call.
+const fn origin_of(call: &RoomCall) -> Option<&ServerName> {
+    match call {
+        RoomCall::Receive { origin, .. } | RoomCall::SendMember { origin, .. } | RoomCall::Invite { origin, .. } => {
+            Some(origin)
+        }
+        _ => None,
     }
 }
 

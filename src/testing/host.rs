@@ -7,7 +7,8 @@ use crate::{
     crypto::SigningKey,
     id::{KeyId, ServerName, Timestamp},
     server::{
-        Address, Answer, Call, Identity, Input, Moment, Notification, Output, Request, Signer, Ticket,
+        Address, Answer, Call, Identity, Input, KnownKey, Moment, Notification, Output, Request, Signer, Ticket,
+        Validity,
         host::{Host, HostInput, HostOutput},
     },
     store::memory::MemoryStore,
@@ -111,6 +112,16 @@ impl Server {
         for address in self.stores.keys().cloned().collect::<Vec<_>>() {
             self.handle(moment, HostInput::Done(address, Input::Woken));
         }
+    }
+
+    /// Starts anew with another key; the one so far is an old one from now on.
+    pub(super) fn rotate(&mut self, moment: Moment, key_id: &str, key: SigningKey) {
+        let (id, public) = (self.identity.key_id().clone(), self.identity.public_key());
+        let mut old_keys = self.identity.old_keys().to_vec();
+        old_keys.push(KnownKey { id, key: public, validity: Validity::ExpiredAt(moment.now) });
+        let key_id = KeyId::parse(key_id).unwrap();
+        self.identity = Identity::new(self.identity.name().clone(), key_id, Signer::Held(key), old_keys);
+        self.restart(moment);
     }
 
     /// Forgets every row.

@@ -7,7 +7,7 @@ use alloc::{
 };
 use core::time::Duration;
 
-use super::Server;
+use super::{Server, signing_key};
 use crate::{
     id::{ServerName, Timestamp},
     server::{Address, Answer, Call, Input, Moment, Request, Response, SendError, Ticket, host::HostInput},
@@ -222,6 +222,15 @@ impl Net {
         let broken: Vec<_> = self.serving.keys().filter(|(server, _)| server == name).cloned().collect();
         for packet in broken.iter().filter_map(|key| self.serving.remove(key)).collect::<Vec<_>>() {
             self.reply(packet, Err(SendError::TimedOut));
+        }
+        self.collect(name);
+    }
+
+    /// A server starts anew with a key of that ID; the one so far is an old one from now on.
+    pub fn rotate(&mut self, name: &ServerName, key_id: &str) {
+        let moment = self.moment();
+        if let Some(server) = self.servers.get_mut(name) {
+            server.rotate(moment, key_id, signing_key(key_id));
         }
         self.collect(name);
     }

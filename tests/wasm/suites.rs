@@ -33,6 +33,8 @@ mod invites_in_flight;
 mod joining;
 #[path = "../json_refuses_malformed_text.rs"]
 mod json_refuses_malformed_text;
+#[path = "../keys_rotate.rs"]
+mod keys_rotate;
 #[path = "../malformed_events_are_dropped.rs"]
 mod malformed_events_are_dropped;
 #[path = "../ordering_traps.rs"]

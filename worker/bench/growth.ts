@@ -84,6 +84,8 @@ export class Growth extends DurableObject {
       wake: () => {},
       watch: () => {},
       notify: () => {},
+      stepped: () => {},
+      dropped: () => {},
     });
     return decodeAnswer(await this.#host.ask(encodeCall(call)));
   }

@@ -1,5 +1,6 @@
 // The one alarm of a Durable Object. Each time that it is set costs a write, so an earlier one is left to ring: a machine woken early asks again.
 import type { Address } from "hublet";
+import { type Counts, kindOf } from "./counts.js";
 
 /** How long what was under way may lie still when the object is lost in the middle of it. */
 const WATCH = 60_000;
@@ -9,10 +10,12 @@ const ADDRESS = "address";
 
 export class Alarm {
   readonly #storage: DurableObjectStorage;
+  readonly #counts: Counts;
   #at = Number.POSITIVE_INFINITY;
 
-  constructor(storage: DurableObjectStorage) {
+  constructor(storage: DurableObjectStorage, counts: Counts) {
     this.#storage = storage;
+    this.#counts = counts;
   }
 
   /** For whom it rings. */
@@ -28,6 +31,7 @@ export class Alarm {
   set(address: Address, at: number): void {
     if (at >= this.#at) return;
     this.#at = at;
+    this.#counts.add("hublet_alarms_set_total", { machine: kindOf(address) });
     if (this.address === undefined) this.#storage.kv.put(ADDRESS, address);
     // Should this fail, the platform restarts the object.
     void this.#storage.setAlarm(at);

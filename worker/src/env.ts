@@ -1,17 +1,22 @@
 // What the worker is given: its objects, and who it is.
 import type { Identity } from "hublet";
+import { readOldKeys, readSigningKey } from "./keys.js";
+import type { Metrics } from "./metrics.js";
 import type { Account, Peer, Room } from "./objects.js";
 
 export interface Env {
   ROOM: DurableObjectNamespace<Room>;
   PEER: DurableObjectNamespace<Peer>;
   ACCOUNT: DurableObjectNamespace<Account>;
+  METRICS: DurableObjectNamespace<Metrics>;
+  /** What may be stale: places and key documents of other servers. Without it they are looked up more often. */
+  KV?: KVNamespace;
   /** The server's name. */
   HUBLET_NAME: string;
-  /** The ID of its signing key, such as `ed25519:1`. */
-  HUBLET_KEY_ID: string;
-  /** The private key, 32 bytes in base64. A secret. */
-  HUBLET_SEED: string;
+  /** Its signing key: `ed25519:ID SEED`. A secret. */
+  HUBLET_SIGNING_KEY: string;
+  /** Keys that signed before: `ed25519:ID PUBLIC EXPIRED`, one a line. */
+  HUBLET_OLD_KEYS?: string;
   /** What operators show as bearer token. A secret. */
   HUBLET_TOKEN: string;
   /** Set for servers on one machine: others are then reached at `localhost:PORT` without TLS, and nowhere else. */
@@ -23,8 +28,8 @@ export interface Env {
 export function identity(env: Env): Identity {
   return {
     name: env.HUBLET_NAME,
-    keyId: env.HUBLET_KEY_ID,
-    seed: Uint8Array.from(atob(env.HUBLET_SEED), (char) => char.charCodeAt(0)),
+    ...readSigningKey(env.HUBLET_SIGNING_KEY),
+    oldKeys: readOldKeys(env.HUBLET_OLD_KEYS),
     ...(env.HUBLET_REACHED_AT && { reachedAt: env.HUBLET_REACHED_AT }),
   };
 }

@@ -1,8 +1,10 @@
 // What a machine needs around it: it is opened from its rows, its outputs are carried out in order, and what comes of them is handed back.
 // The contract stands as numbered steps in `src/server.rs`.
 import { encodeUnavailable, Machine } from "hublet";
+import { log, reason } from "./log.js";
 import type {
   Address,
+  Backlog,
   HttpRequest,
   HttpResponse,
   Identity,
@@ -28,6 +30,10 @@ export interface Surroundings {
   /** Called before rows are written, and whenever the machine has something under way: what is lost now must be gone on with later. */
   watch(): void;
   notify(notification: Notification): void;
+  /** A step is done: what it was given, and how long it took. Where the platform's clock stands still while we compute, that is nothing. */
+  stepped(input: MachineInput["type"], milliseconds: number): void;
+  /** The machine was dropped, to be opened again from its rows. */
+  dropped(error: unknown): void;
 }
 
 /** Tickets of one life of a machine: so many, that none is ever left for the next life to take. */
@@ -35,7 +41,7 @@ const TICKETS_OF_A_LIFE = 2 ** 32;
 
 export class MachineHost {
   readonly #identity: Identity;
-  readonly #address: Address;
+  readonly address: Address;
   readonly #rows: Rows;
   readonly #around: Surroundings;
   #machine: Machine | undefined;
@@ -48,7 +54,7 @@ export class MachineHost {
 
   constructor(identity: Identity, address: Address, rows: Rows, around: Surroundings) {
     this.#identity = identity;
-    this.#address = address;
+    this.address = address;
     this.#rows = rows;
     this.#around = around;
   }
@@ -56,6 +62,11 @@ export class MachineHost {
   /** Whether nothing is under way. */
   get isIdle(): boolean {
     return this.#machine?.isIdle ?? true;
+  }
+
+  /** What waits to be sent, where the machine is a peer's. */
+  get backlog(): Backlog | undefined {
+    return this.#machine?.backlog();
   }
 
   /** Asks the machine; the answer always comes, if only to say that there is none. */
@@ -95,7 +106,8 @@ export class MachineHost {
       if (!this.isIdle) this.#around.watch();
     } catch (error) {
       // The rows were not written, or the module failed: what is in memory is no longer what is in the store.
-      console.error(`${this.#address}: dropped, to be opened again from its rows:`, error);
+      log("error", "machine dropped", { machine: this.address, why: reason(error) });
+      this.#around.dropped(error);
       this.#drop();
       this.#around.watch();
     } finally {
@@ -104,10 +116,12 @@ export class MachineHost {
   }
 
   #handle(input: MachineInput): void {
-    const machine = (this.#machine ??= new Machine(this.#identity, this.#address, ++this.#lives * TICKETS_OF_A_LIFE));
+    const machine = (this.#machine ??= new Machine(this.#identity, this.address, ++this.#lives * TICKETS_OF_A_LIFE));
+    const start = performance.now();
     machine.handle(Date.now(), crypto.getRandomValues(new Uint8Array(16)), input);
     const outputs: MachineOutput[] = [];
     for (let output = machine.poll(); output !== undefined; output = machine.poll()) outputs.push(output);
+    this.#around.stepped(input.type, performance.now() - start);
     for (const output of outputs) this.#carryOut(machine, output);
   }
 
@@ -160,7 +174,7 @@ export class MachineHost {
 
   #answer(to: Address, call: Uint8Array): Promise<Uint8Array> {
     return this.#around.ask(to, call).catch((error: unknown) => {
-      console.warn(`${this.#address}: ${to} could not be asked:`, error);
+      log("warn", "machine not asked", { machine: this.address, asked: to, why: reason(error) });
       return encodeUnavailable();
     });
   }

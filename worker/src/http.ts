@@ -14,8 +14,13 @@ export function headersOf(headers: Headers): [string, string][] {
   );
 }
 
-export function respond({ status, body }: HttpResponse): Response {
-  return new Response(body, { status, headers: { "content-type": "application/json" } });
+/** An answer that need not be JSON. */
+export interface TypedResponse extends HttpResponse {
+  contentType?: string;
+}
+
+export function respond({ status, body, contentType = "application/json" }: TypedResponse): Response {
+  return new Response(body, { status, headers: { "content-type": contentType } });
 }
 
 /** A refusal in Matrix's shape. */

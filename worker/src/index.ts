@@ -1,19 +1,93 @@
-// The hub at the edge: what comes in over HTTP.
+// The hub at the edge: what comes in over HTTP, how much of it a stranger may send, and what is counted of it.
+import type { HttpResponse } from "hublet";
 import type { Env } from "./env.js";
-import { federation } from "./front.js";
-import { respond, targetOf, unavailable } from "./http.js";
+import { Flood } from "./flood.js";
+import { federation, type Served } from "./front.js";
+import { health } from "./health.js";
+import { refuse, respond, targetOf, unavailable } from "./http.js";
+import { log, reason } from "./log.js";
+import { METRICS } from "./metrics.js";
 import { operator } from "./operator.js";
+import { Reporter } from "./reporter.js";
 
+export { Metrics } from "./metrics.js";
 export { Account, Peer, Room } from "./objects.js";
 
+/** A refusal that is longer is not looked into. */
+const MAX_REFUSAL = 4_096;
+
+/** The codes that the core answers with. */
+const CODES = [
+  ...["UNRECOGNIZED", "NOT_JSON", "BAD_JSON", "INVALID_PARAM", "TOO_LARGE", "LIMIT_EXCEEDED"],
+  ...["NOT_FOUND", "FORBIDDEN", "WRONG_SERVER", "INCOMPATIBLE_ROOM_VERSION", "BAD_STATE", "UNKNOWN"],
+];
+
+/** Of this isolate, whose requests share nothing else. */
+const flood = new Flood();
+let reporter: Reporter | undefined;
+
 export default {
-  async fetch(request, env): Promise<Response> {
-    const isOperator = targetOf(request.url).startsWith("/_hublet/");
-    try {
-      return respond(await (isOperator ? operator(request, env) : federation(request, env)));
-    } catch (error) {
-      console.error(`${request.method} ${request.url}:`, error);
-      return respond(unavailable());
-    }
+  async fetch(request, env, context): Promise<Response> {
+    const start = performance.now();
+    const served = await serve(request, env);
+    reporter ??= new Reporter(async (report) => void (await env.METRICS.getByName(METRICS).report(report)));
+    note(served, request, reporter, performance.now() - start);
+    reporter.plan((milliseconds, then) => context.waitUntil(scheduler.wait(milliseconds).then(then)));
+    return respond(served.response);
   },
 } satisfies ExportedHandler<Env>;
+
+async function serve(request: Request, env: Env): Promise<Served> {
+  const from = addressOf(request);
+  const [path = ""] = targetOf(request.url).split("?", 1);
+  const isOperators = path.startsWith("/_hublet/");
+  const endpoint = isOperators ? "operator" : "none";
+  const mayPass = (origin?: string): HttpResponse | undefined => {
+    const wait = flood.wait(from, origin, Date.now());
+    return wait === 0 ? undefined : refuse(429, "M_LIMIT_EXCEEDED", "too many requests; wait", { retry_after_ms: wait });
+  };
+  try {
+    if (path === "/_hublet/health") return charge(from, { endpoint: "health", response: mayPass() ?? (await health(env)) });
+    if (isOperators) return charge(from, { endpoint, response: await operator(request, env, mayPass) });
+    return charge(from, await federation(request, env, mayPass));
+  } catch (error) {
+    log("error", "request failed", { endpoint, method: request.method, why: reason(error) });
+    return { endpoint, response: unavailable() };
+  }
+}
+
+/** What was answered with these may have come from anybody, whatever name it bore. */
+const UNPROVEN = [400, 401, 413];
+
+/** Whoever proves to be somebody pays nothing here; nor does a wait cost more waiting. */
+function charge(from: string, served: Served): Served {
+  const { endpoint, origin, response } = served;
+  const { status } = response;
+  if (origin !== undefined && status === 200) flood.proved(origin);
+  const isStrangers = endpoint === "operator" ? status === 401 : origin === undefined || UNPROVEN.includes(status);
+  if (isStrangers && status !== 429) flood.charge(from, Date.now());
+  return served;
+}
+
+function note({ endpoint, origin, response }: Served, request: Request, { counts }: Reporter, milliseconds: number): void {
+  const { status } = response;
+  counts.add("hublet_requests_total", { endpoint, status });
+  counts.observe("hublet_request_seconds", { endpoint }, milliseconds);
+  if (status < 400) return;
+  const errcode = errcodeOf(response);
+  counts.add("hublet_requests_refused_total", { endpoint, errcode });
+  const level = status === 401 || status === 403 || status === 429 ? "warn" : "info";
+  log(level, "request refused", { endpoint, status, errcode, from: addressOf(request), ...(origin && { origin }) });
+}
+
+/** The code of a refusal. It may be another server's, passed on; what is none of ours is not counted by name. */
+function errcodeOf({ body }: HttpResponse): string {
+  const text = body.length > MAX_REFUSAL ? "" : new TextDecoder().decode(body);
+  const code = /"errcode"\s*:\s*"M_([A-Z_]+)"/.exec(text)?.[1] ?? "";
+  return CODES.includes(code) ? `M_${code}` : "other";
+}
+
+/** From where a request comes, as the platform says. */
+function addressOf(request: Request): string {
+  return request.headers.get("cf-connecting-ip") ?? "unknown";
+}

@@ -1,19 +1,24 @@
 // The Durable Objects: one a room, one a remote server, one a local user. Each is one machine over its own rows.
 import { DurableObject } from "cloudflare:workers";
 import { decodeAnswer, encodeCall } from "hublet";
-import type { Address, Notification, HttpResponse } from "hublet";
+import type { Address, HttpResponse } from "hublet";
 import { Alarm } from "./alarm.js";
 import { MAX_BODY, readBytes } from "./body.js";
+import { type Counts, kindOf } from "./counts.js";
 import { type Env, identity } from "./env.js";
-import { MachineHost } from "./host.js";
+import { MachineHost, type Rows } from "./host.js";
 import { headersOf, responseOf, targetOf, tooLarge } from "./http.js";
+import { METRICS } from "./metrics.js";
 import { Outbound } from "./outbound.js";
+import { Reporter } from "./reporter.js";
 import { Store } from "./store.js";
+import { tell } from "./tell.js";
 
 abstract class MachineObject extends DurableObject<Env> {
-  readonly #alarm = new Alarm(this.ctx.storage);
+  readonly #reporter = new Reporter(async (report) => void (await this.env.METRICS.getByName(METRICS).report(report)));
+  readonly #alarm = new Alarm(this.ctx.storage, this.#reporter.counts);
   readonly #store = new Store(this.ctx.storage);
-  readonly #outbound = new Outbound(this.env, this.ctx.storage);
+  readonly #outbound = new Outbound(this.env, this.ctx.storage, this.#reporter.counts);
   #host: MachineHost | undefined;
 
   /** A call to the machine of that address, which is the name of this object. */
@@ -33,14 +38,45 @@ abstract class MachineObject extends DurableObject<Env> {
   }
 
   #machine(address: Address): MachineHost {
-    return (this.#host ??= new MachineHost(identity(this.env), address, this.#store, {
+    const kind = kindOf(address);
+    return (this.#host ??= new MachineHost(identity(this.env), address, this.#timed(kind), {
       ask: (to, call) => machineAt(this.env, to).ask(to, call),
       send: (server, request) => this.#outbound.send(server, request),
       wake: (at) => this.#alarm.set(address, at),
       watch: () => this.#alarm.watch(address),
-      notify: (notification) => report(address, notification),
+      notify: (notification) => tell(address, notification, this.#reporter.counts),
+      dropped: () => this.#reporter.counts.add("hublet_machines_dropped_total", { machine: kind }),
+      stepped: (input, milliseconds) => {
+        this.#reporter.counts.observe("hublet_step_seconds", { machine: kind, input }, milliseconds);
+        this.#plan();
+      },
     }));
   }
+
+  /** The rows, with what is written counted. */
+  #timed(machine: string): Rows {
+    return {
+      read: (queries) => this.#store.read(queries),
+      apply: (batch) => {
+        const start = performance.now();
+        const rows = this.#store.apply(batch);
+        this.#reporter.counts.observe("hublet_store_seconds", { machine }, performance.now() - start);
+        this.#reporter.counts.add("hublet_rows_written_total", { machine }, rows);
+      },
+    };
+  }
+
+  #plan(): void {
+    this.#reporter.plan((milliseconds, then) => {
+      setTimeout(() => {
+        if (this.#host !== undefined) this.measure(this.#host, this.#reporter.counts);
+        void then();
+      }, milliseconds);
+    });
+  }
+
+  /** Adds what is measured when a report goes out. */
+  protected measure(_machine: MachineHost, _counts: Counts): void {}
 }
 
 export class Room extends MachineObject {}
@@ -48,6 +84,8 @@ export class Room extends MachineObject {}
 export class Account extends MachineObject {}
 
 export class Peer extends MachineObject {
+  #isBehind = false;
+
   /** A request that says it comes from this peer. Its body is read here, where it is used. */
   async serve(address: Address, request: Request): Promise<HttpResponse> {
     const body = await readBytes(request.body, MAX_BODY);
@@ -59,12 +97,23 @@ export class Peer extends MachineObject {
     });
     return responseOf(decodeAnswer(await this.ask(address, call)));
   }
+
+  /** How far the peer is behind, and once more when it no longer is. */
+  protected override measure({ address, backlog }: MachineHost, counts: Counts): void {
+    if (backlog === undefined) return;
+    const { rooms, events, edus } = backlog;
+    const isBehind = rooms + events + edus > 0;
+    if (isBehind || this.#isBehind) {
+      const peer = address.replace(/^peer:/, "");
+      for (const [of, depth] of Object.entries({ rooms, events, edus })) counts.set("hublet_outbox_depth", { peer, of }, depth);
+    }
+    this.#isBehind = isBehind;
+  }
 }
 
 /** The object of a machine. */
 export function machineAt(env: Env, address: Address): DurableObjectStub<Room | Peer | Account> {
-  const kind = address.slice(0, address.indexOf(":"));
-  switch (kind) {
+  switch (kindOf(address)) {
     case "room":
       return env.ROOM.getByName(address);
     case "peer":
@@ -73,16 +122,5 @@ export function machineAt(env: Env, address: Address): DurableObjectStub<Room | 
       return env.ACCOUNT.getByName(address);
     default:
       throw new Error(`no machine has the address ${address}`);
-  }
-}
-
-/** Local users have no client here yet; what an operator should know goes to the log. */
-function report(address: Address, notification: Notification): void {
-  switch (notification.type) {
-    case "fork":
-    case "hole":
-    case "notSent":
-    case "rejected":
-      console.warn(`${address}: ${JSON.stringify(notification)}`);
   }
 }

@@ -4,7 +4,8 @@ import type { Address, HttpResponse } from "hublet";
 import { readBytes } from "./body.js";
 import { type Env, identity } from "./env.js";
 import { Fields, Refusal } from "./fields.js";
-import { refuse, responseOf, targetOf } from "./http.js";
+import { refuse, responseOf, targetOf, type TypedResponse } from "./http.js";
+import { METRICS } from "./metrics.js";
 import { machineAt } from "./objects.js";
 import { isOperator } from "./token.js";
 
@@ -26,11 +27,12 @@ interface Asked {
 interface Route {
   method: "GET" | "POST";
   path: RegExp;
-  answer(asked: Asked): Promise<HttpResponse>;
+  answer(asked: Asked): Promise<TypedResponse>;
 }
 
 const ROUTES: Route[] = [
   { method: "GET", path: /^\/_hublet\/version$/, answer: async () => ok({ name: "hublet", version: version() }) },
+  { method: "GET", path: /^\/_hublet\/metrics$/, answer: metrics },
   { method: "POST", path: /^\/_hublet\/rooms$/, answer: createRoom },
   { method: "POST", path: /^\/_hublet\/rooms\/([^/]+)\/events$/, answer: sendEvent },
   { method: "POST", path: /^\/_hublet\/rooms\/([^/]+)\/members$/, answer: setMember },
@@ -39,9 +41,10 @@ const ROUTES: Route[] = [
   { method: "GET", path: /^\/_hublet\/users\/([^/]+)\/invites$/, answer: invites },
 ];
 
-export async function operator(request: Request, env: Env): Promise<HttpResponse> {
+/** `mayPass` refuses those who have tried too many tokens; who shows the right one is never refused by it. */
+export async function operator(request: Request, env: Env, mayPass: () => HttpResponse | undefined): Promise<TypedResponse> {
   if (!(await isOperator(request.headers, env.HUBLET_TOKEN))) {
-    return refuse(401, "M_FORBIDDEN", "show the operator's token: `Authorization: Bearer TOKEN`");
+    return mayPass() ?? refuse(401, "M_FORBIDDEN", "show the operator's token: `Authorization: Bearer TOKEN`");
   }
   const [path = "", query = ""] = targetOf(request.url).split("?", 2);
   const known = ROUTES.filter((route) => route.path.test(path));
@@ -64,6 +67,11 @@ export async function operator(request: Request, env: Env): Promise<HttpResponse
     if (error instanceof HubletError) return refuse(400, "M_INVALID_PARAM", error.message);
     throw error;
   }
+}
+
+async function metrics({ env }: Asked): Promise<TypedResponse> {
+  const text = await env.METRICS.getByName(METRICS).text();
+  return { status: 200, body: new TextEncoder().encode(text), contentType: "text/plain; version=0.0.4; charset=utf-8" };
 }
 
 async function createRoom({ env, fields }: Asked): Promise<HttpResponse> {

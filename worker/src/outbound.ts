@@ -1,7 +1,10 @@
 // Requests to other servers: with a time limit, a size limit and no redirects.
 import type { HttpRequest, HttpResponse, SendError } from "hublet";
 import { readBytes } from "./body.js";
+import type { Counts } from "./counts.js";
 import type { Env } from "./env.js";
+import { log, reason } from "./log.js";
+import { Places } from "./places.js";
 import { lookUp, type Place } from "./resolve.js";
 
 /** The longest that a request may take; what waits for it has shorter limits of its own. */
@@ -16,9 +19,13 @@ const PLACE = "place";
 export class Outbound {
   readonly #isDevelopment: boolean;
   readonly #kept: SyncKvStorage;
+  readonly #places: Places;
+  readonly #counts: Counts;
 
-  constructor(env: Env, storage: DurableObjectStorage) {
+  constructor(env: Env, storage: DurableObjectStorage, counts: Counts) {
     this.#isDevelopment = env.HUBLET_DEVELOPMENT !== undefined;
+    this.#places = new Places(this.#isDevelopment ? undefined : env.KV);
+    this.#counts = counts;
     this.#kept = storage.kv;
   }
 
@@ -33,20 +40,28 @@ export class Outbound {
         ...(request.body.length > 0 && { body: request.body }),
       });
       const body = await readBytes(answer.body, MAX_ANSWER);
-      return body === undefined ? "too_large" : { status: answer.status, body };
+      return this.#result(body === undefined ? "too_large" : { status: answer.status, body });
     } catch (error) {
-      console.warn(`${server} was not reached for ${request.method} ${request.target}:`, String(error));
-      return signal.aborted ? "timed_out" : "unreachable";
+      log("info", "server not reached", { server, why: reason(error) });
+      return this.#result(signal.aborted ? "timed_out" : "unreachable");
     }
+  }
+
+  #result(result: HttpResponse | SendError): HttpResponse | SendError {
+    this.#counts.add("hublet_outgoing_total", { result: typeof result === "string" ? result : result.status });
+    return result;
   }
 
   /** The base address of a server. Only the object of a peer sends, and only to that peer, so there is one place to keep. */
   async #base(server: string, signal: AbortSignal): Promise<string> {
     const kept = this.#kept.get<Place>(PLACE);
     if (kept !== undefined && Date.now() < kept.until) return kept.base;
-    const found = await lookUp(server, this.#isDevelopment, fetch, signal);
+    const shared = await this.#places.find(server);
+    const found = shared ?? (await lookUp(server, this.#isDevelopment, fetch, signal));
     // What follows from the name alone need not be kept.
-    if (Number.isFinite(found.until)) this.#kept.put(PLACE, found);
+    if (!Number.isFinite(found.until)) return found.base;
+    this.#kept.put(PLACE, found);
+    if (shared === undefined) await this.#places.keep(server, found);
     return found.base;
   }
 }

@@ -1,5 +1,6 @@
 // The rows of one machine in the SQLite of its Durable Object: an SQL table for each table, keys in the order of their bytes.
 import { tables } from "hublet";
+import { makeTables, migrate } from "./schema.js";
 import { encodeRows, Reader, type Row } from "./wire.js";
 
 export class Store {
@@ -10,22 +11,23 @@ export class Store {
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
-    const found = storage.sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", this.#name(0));
-    this.#hasTables = found.toArray().length > 0;
+    this.#hasTables = migrate(storage);
   }
 
   get isEmpty(): boolean {
     return !this.#hasTables;
   }
 
-  /** Applies a batch as a whole. It throws when that cannot be done, and then nothing is written. */
-  apply(batch: Uint8Array): void {
+  /** Applies a batch as a whole; how many rows that wrote, as the platform counts them. It throws when that cannot be done, and then nothing is written. */
+  apply(batch: Uint8Array): number {
+    let written = 0;
     this.#storage.transactionSync(() => {
-      if (!this.#hasTables) this.#makeTables();
+      if (!this.#hasTables) makeTables(this.#storage);
       const reader = new Reader(batch);
-      while (!reader.isAtEnd) this.#write(reader);
+      while (!reader.isAtEnd) written += this.#write(reader);
     });
     this.#hasTables = true;
+    return written;
   }
 
   /** The rows of each query, in the order of the queries. */
@@ -36,23 +38,14 @@ export class Store {
     return encodeRows(answers);
   }
 
-  #makeTables(): void {
-    for (const name of this.#tables) {
-      this.#storage.sql.exec(
-        `CREATE TABLE IF NOT EXISTS "${name}" (key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL) WITHOUT ROWID`,
-      );
-    }
-  }
-
-  #write(reader: Reader): void {
+  #write(reader: Reader): number {
     const isPut = reader.u8() === 1;
     const name = this.#name(reader.u8());
     const key = reader.bytes();
-    if (isPut) {
-      this.#storage.sql.exec(`INSERT OR REPLACE INTO "${name}" (key, value) VALUES (?, ?)`, key, reader.bytes());
-    } else {
-      this.#storage.sql.exec(`DELETE FROM "${name}" WHERE key = ?`, key);
-    }
+    const { sql } = this.#storage;
+    return isPut
+      ? sql.exec(`INSERT OR REPLACE INTO "${name}" (key, value) VALUES (?, ?)`, key, reader.bytes()).rowsWritten
+      : sql.exec(`DELETE FROM "${name}" WHERE key = ?`, key).rowsWritten;
   }
 
   #query(reader: Reader): Row[] {

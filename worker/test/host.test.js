@@ -9,6 +9,8 @@ const built = fileURLToPath(new URL("../dist/test/host.js", import.meta.url));
 await build({
   entryPoints: [fileURLToPath(new URL("../src/host.ts", import.meta.url))],
   outfile: built,
+  bundle: true,
+  external: ["hublet"],
   format: "esm",
   logLevel: "warning",
 });
@@ -47,6 +49,8 @@ function open(around = {}) {
     wake: () => seen.push("wake"),
     watch: () => seen.push("watch"),
     notify: ({ type }) => seen.push(type),
+    stepped: () => {},
+    dropped: () => {},
     ...around,
   });
   const ask = async (call) => decodeAnswer(await host.ask(encodeCall(call)));

@@ -45,6 +45,16 @@ test("names that may not be reached are not", async () => {
     ["LOCALHOST:8790", false],
     ["x.localhost:8790", false],
     ["localhost", false],
+    ["hub.local", false],
+    ["db.internal:5432", false],
+    ["printer.home.arpa", false],
+    ["intranet", false],
+    ["10.0.0.1", false],
+    ["192.168.1.1:8448", false],
+    ["169.254.169.254", false],
+    ["[fd00::1]", false],
+    ["[fe80::1]:8448", false],
+    ["[::ffff:127.0.0.1]", false],
     ["127.0.0.1:80", false],
     ["127.1", false],
     ["2130706433", false],
@@ -61,7 +71,7 @@ test("names that may not be reached are not", async () => {
 });
 
 test("a .well-known names the place", async (t) => {
-  t.mock.method(console, "warn", () => {});
+  t.mock.method(console, "info", () => {});
   const table = [
     [names("there.example:1234"), "https://there.example:1234", 24],
     [names("there.example"), "https://there.example:8448", 24],
@@ -72,7 +82,7 @@ test("a .well-known names the place", async (t) => {
 });
 
 test("without a usable one the usual port is tried, and asked again after an hour", async (t) => {
-  t.mock.method(console, "warn", () => {});
+  t.mock.method(console, "info", () => {});
   const unusable = [
     () => new Response("{}", { status: 404 }),
     () => new Response("<html>"),
@@ -88,4 +98,52 @@ test("without a usable one the usual port is tried, and asked again after an hou
   for (const answer of unusable) {
     assert.deepEqual(await delegated(answer), ["https://hub.example:8448", 1], String(answer));
   }
+});
+
+/** Answers of a .well-known that redirects through these places, the last of which names `there.example`. */
+function redirects(...places) {
+  const asked = [];
+  const fetch = async (url, options) => {
+    assert.equal(options.redirect, "manual");
+    asked.push(url);
+    const next = places[asked.length - 1];
+    return next === undefined ? Response.json({ "m.server": "there.example" }) : new Response(null, { status: 302, headers: { location: next } });
+  };
+  return { asked, look: async () => (await lookUp("hub.example", false, fetch, SIGNAL)).base };
+}
+
+test("a .well-known may redirect, over TLS and by public names", async (t) => {
+  t.mock.method(console, "info", () => {});
+  const { asked, look } = redirects("/elsewhere", "https://cdn.example/x");
+  assert.equal(await look(), "https://there.example:8448");
+  assert.deepEqual(asked, ["https://hub.example/.well-known/matrix/server", "https://hub.example/elsewhere", "https://cdn.example/x"]);
+
+  const refused = [
+    "http://cdn.example/x",
+    "https://127.0.0.1/x",
+    "https://127.1/x",
+    "https://0x7f000001/x",
+    "https://[::1]/x",
+    "https://[fe80::1]/x",
+    "https://169.254.169.254/latest/meta-data",
+    "https://localhost:8787/x",
+    "https://db.internal/x",
+    "https://intranet/x",
+    "https://user:secret@cdn.example/x",
+    "file:///etc/passwd",
+  ];
+  for (const place of refused) {
+    const { asked, look } = redirects(place);
+    assert.equal(await look(), "https://hub.example:8448", place);
+    assert.equal(asked.length, 1, place);
+  }
+});
+
+test("a .well-known redirects at most five times", async (t) => {
+  t.mock.method(console, "info", () => {});
+  const loop = Array.from({ length: 9 }, (_, number) => `https://hub.example/${number}`);
+  assert.equal(await redirects(...loop.slice(0, 5)).look(), "https://there.example:8448");
+  const endless = redirects(...loop);
+  assert.equal(await endless.look(), "https://hub.example:8448");
+  assert.equal(endless.asked.length, 6);
 });

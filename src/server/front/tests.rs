@@ -50,8 +50,8 @@ fn requests_go_where_their_target_and_header_say() {
         direct(&routes, identity.name(), &method.parse().unwrap(), target, headers)
     };
     let send = "/_matrix/federation/v2/send/1";
-    assert_eq!(go("PUT", send, &[header("a.example")]), Direction::Peer(server("a.example")));
-    assert_eq!(go("GET", "/_matrix/key/v2/server", &[]), Direction::Front);
+    assert_eq!(go("PUT", send, &[header("a.example")]), Direction::Peer(server("a.example"), "send"));
+    assert_eq!(go("GET", "/_matrix/key/v2/server", &[]), Direction::Front("own_keys"));
     assert_eq!(status(go("PUT", send, &[])), 401);
     assert_eq!(status(go("PUT", send, &[header(US)])), 401);
     assert_eq!(status(go("PUT", send, &[header("127.0.0.1")])), 401);

@@ -80,6 +80,12 @@ impl EduQueue {
         Some(Query::range(Table::Queue, self.end.to_be_bytes(), self.next.to_be_bytes(), WINDOW))
     }
 
+    /// How many are queued.
+    pub(super) fn len(&self) -> usize {
+        let stored = usize::try_from(self.next.saturating_sub(self.end)).unwrap_or(usize::MAX);
+        self.window.len().saturating_add(stored).saturating_add(self.fleeting.len())
+    }
+
     /// The next EDU, lasting ones first.
     pub(super) fn take(&mut self) -> Option<Taken> {
         match self.window.pop_front() {

@@ -440,6 +440,20 @@ impl Outbox {
         !is_out && self.rooms.values().all(|owing| owing.batch.is_none() && owing.reporting.is_none())
     }
 
+    /// Rooms that owe events, events at hand, and EDUs of the transaction under way.
+    pub(super) fn backlog(&self) -> (usize, usize, usize) {
+        let items = self.sending.iter().flat_map(|sending| &sending.items);
+        let edus = items.filter(|item| matches!(item, Item::Edu(_))).count().saturating_add(self.returned.len());
+        let owes = |owing: &&Owing| owing.nudged || owing.pulling || owing.batch.is_some();
+        let events = self.rooms.values().filter_map(|owing| owing.batch.as_ref()).map(|batch| batch.events.len());
+        let sent = self.sending.iter().map(|sending| sending.items.len()).sum::<usize>();
+        (
+            self.rooms.values().filter(owes).count(),
+            events.sum::<usize>().saturating_add(sent).saturating_sub(edus),
+            edus,
+        )
+    }
+
     fn rooms_in_flight(&self) -> Set<RoomId> {
         let items = self.sending.iter().flat_map(|sending| &sending.items);
         let room = |item: &Item| match item {

@@ -28,7 +28,7 @@ use crate::{
     server::{
         contract::{Moment, Output},
         identity::Signer,
-        message::{ErrorCode, Failure, Notification},
+        message::{Cause, ErrorCode, Failure, Notification},
     },
     store::{Query, Row, Table},
 };
@@ -153,7 +153,8 @@ impl Append {
             Some(_) => None,
         };
         let head = room.head.map(|head| head.event_id);
-        let too_large = |error| Failure::new(413, ErrorCode::TooLarge, alloc::format!("{error}"));
+        let too_large =
+            |error| Failure::new(413, ErrorCode::TooLarge, alloc::format!("{error}")).because(Cause::schema(&error));
         let mut pdu = match (made, head) {
             (Made::Lpdu(lpdu), Some(head)) => {
                 let lpdu = authorize::lpdu(lpdu, head, before).map_err(|denied| context.denied(&denied.reason))?;
@@ -299,11 +300,11 @@ impl Context {
             Denial::WrongHub { .. } => wrong_server(self),
             Denial::Rule(AuthRule::HubHead) => {
                 let error = "the log has gone on; make the event anew with this head";
-                let mut failure = Failure::new(400, ErrorCode::BadState, error);
+                let mut failure = Failure::new(400, ErrorCode::BadState, error).because(Cause::rules(reason));
                 failure.head = self.room.as_ref().and_then(|room| room.head).map(|head| head.event_id);
                 failure
             }
-            reason => Failure::new(403, ErrorCode::Forbidden, alloc::format!("{reason}")),
+            reason => Failure::new(403, ErrorCode::Forbidden, alloc::format!("{reason}")).because(Cause::rules(reason)),
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     room::{kind, membership::Membership},
     server::{
         contract::Ticket,
-        message::{ErrorCode, Failure, Outcome, ServerKeys},
+        message::{Cause, ErrorCode, Failure, Outcome, ServerKeys},
     },
 };
 
@@ -137,7 +137,8 @@ impl Context {
         };
         if lpdu.event().sender_server() != origin {
             let error = "an LPDU is taken from its sender's own server only";
-            return refused(Some(lpdu.event_id()), Failure::new(403, ErrorCode::Forbidden, error));
+            let failure = Failure::new(403, ErrorCode::Forbidden, error).because(Cause::admission("ForeignSender"));
+            return refused(Some(lpdu.event_id()), failure);
         }
         if lpdu.event().hub_server() != Some(self.identity.name()) {
             return refused(Some(lpdu.event_id()), wrong_server(self));
@@ -150,7 +151,7 @@ impl Context {
 pub(super) fn wrong_server(context: &Context) -> Failure {
     let error =
         "this server is not the room's hub, or the event names another one in hub_server; send it to hub_server";
-    let mut failure = Failure::new(400, ErrorCode::WrongServer, error);
+    let mut failure = Failure::new(400, ErrorCode::WrongServer, error).because(Cause::admission("WrongHub"));
     failure.hub_server = context.hub().cloned();
     failure
 }
@@ -158,8 +159,9 @@ pub(super) fn wrong_server(context: &Context) -> Failure {
 /// The room's ACL denies the server.
 pub(super) fn denied_by_acl() -> Failure {
     Failure::new(403, ErrorCode::Forbidden, "the room's m.room.server_acl denies your server")
+        .because(Cause::admission("ServerAcl"))
 }
 
 fn unverified(error: VerifyError) -> Failure {
-    Failure::new(403, ErrorCode::Forbidden, alloc::format!("{error}"))
+    Failure::new(403, ErrorCode::Forbidden, alloc::format!("{error}")).because(Cause::signatures(&error))
 }

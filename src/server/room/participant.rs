@@ -32,7 +32,7 @@ use crate::{
     room::{Create, HubTransfer, kind, membership::Membership},
     server::{
         contract::{Moment, Output, Ticket},
-        message::{Answer, ErrorCode, Failure, Outcome, ServerKeys},
+        message::{Answer, Cause, ErrorCode, Failure, Outcome, ServerKeys},
     },
 };
 
@@ -132,7 +132,8 @@ fn refusal(context: &Context, origin: &ServerName) -> Option<Failure> {
     if create.map(Create::hub_transfer) == Some(HubTransfer::On) && context.is_in_room(origin) {
         return None;
     }
-    let mut failure = Failure::new(403, ErrorCode::Forbidden, "events of this room are taken from its hub only");
+    let mut failure = Failure::new(403, ErrorCode::Forbidden, "events of this room are taken from its hub only")
+        .because(Cause::admission("NotTheHub"));
     failure.hub_server = context.hub().cloned();
     Some(failure)
 }
@@ -240,8 +241,9 @@ impl Receive {
             match verdict {
                 Ok(pdu) => self.queue.push_back(Item::Pdu(Box::new(pdu), Some(seat))),
                 Err(error) => {
-                    let error = alloc::format!("signatures: {error}");
-                    self.fail(seat, Failure::new(403, ErrorCode::Forbidden, error));
+                    let text = alloc::format!("signatures: {error}");
+                    let failure = Failure::new(403, ErrorCode::Forbidden, text);
+                    self.fail(seat, failure.because(Cause::signatures(&error)));
                 }
             }
         }

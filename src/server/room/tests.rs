@@ -13,8 +13,8 @@ use crate::{
     json::Document,
     room::membership::Membership,
     server::{
-        Address, Answer, Call, Delivered, ErrorCode, Input, Machine, Outcome, OwedEvents, PeerCall, Response, RoomCall,
-        RoomRead, Shelf, Ticket,
+        Address, Answer, Call, Delivered, ErrorCode, Input, Machine, Notification, Outcome, OwedEvents, PeerCall,
+        Response, RoomCall, RoomRead, Rung, Shelf, Ticket,
     },
     store::{Table, WriteBatch, memory::MemoryStore},
     testing::{Driver, content, identity, keys_of, lpdu, server, user},
@@ -287,6 +287,20 @@ fn an_event_refused_by_the_rules_spoils_no_other() {
     assert_eq!(outcomes[0].id, Some(bad.lpdu_id()));
     assert!(outcomes[0].failure.as_ref().unwrap().error.contains("level"), "{outcomes:?}");
     assert_eq!(outcomes[2].failure.as_ref().unwrap().hub_server, Some(server(HUB)));
+    let told = |told: &Notification| match told {
+        Notification::Refused { origin, event_id, cause, code, .. } => {
+            assert_eq!(origin.as_ref(), Some(&server(PART)));
+            Some((event_id.unwrap(), cause.rung, cause.rule.clone(), *code))
+        }
+        _ => None,
+    };
+    let expected = [
+        (bad.lpdu_id(), Rung::Rules, "LevelToSend", ErrorCode::Forbidden),
+        (other.lpdu_id(), Rung::Admission, "ForeignSender", ErrorCode::Forbidden),
+        (wrong_hub.lpdu_id(), Rung::Admission, "WrongHub", ErrorCode::WrongServer),
+    ];
+    let told: Vec<_> = room.told.iter().filter_map(told).collect();
+    assert_eq!(told, expected.map(|(id, rung, rule, code)| (id, rung, rule.to_string(), code)));
     assert_chained(&mut room);
     assert_eq!(timeline(&mut room).len(), 8);
 }

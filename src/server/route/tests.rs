@@ -1,4 +1,4 @@
-use alloc::{format, string::String, vec};
+use alloc::{collections::BTreeSet, format, string::String, vec};
 
 use http::Method;
 
@@ -103,6 +103,8 @@ fn every_row_of_the_table_is_read() {
     ];
     assert_eq!(rows.len(), TABLE.len());
     let routes = Routes::new();
+    let names: BTreeSet<&str> = rows.iter().map(|(_, _, endpoint)| endpoint.name()).collect();
+    assert_eq!(names.len(), 23, "one of each kind, whatever the prefix: {names:?}");
     for (method, target, endpoint) in rows {
         let method: Method = method.parse().unwrap();
         assert_eq!(routes.endpoint(&method, &target), Ok(endpoint), "{method} {target}");

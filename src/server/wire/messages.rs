@@ -55,7 +55,6 @@ macro_rules! variants {
 fields! {
     Request { method, target, headers, body }
     Response { status, body }
-    Failure { status, code, error, hub_server, head, retry_after_ms }
     KeyNeeds { server, key_ids, notary }
     ServerKeys { server, keys }
     KnownKey { id, key, validity }
@@ -64,6 +63,31 @@ fields! {
     Outcome { id, failure }
     PendingInvite { room_id, hub, sender, version, event, stripped }
     HistoryEntry { position, event_id, event, sender_verified, intact, authorized }
+}
+
+/// The cause stays with the machine that refuses.
+impl Wire for Failure {
+    fn put(&self, out: &mut Writer) {
+        let Self { status, code, error, hub_server, head, retry_after_ms, cause: _ } = self;
+        status.put(out);
+        code.put(out);
+        error.put(out);
+        hub_server.put(out);
+        head.put(out);
+        retry_after_ms.put(out);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            status: Wire::take(from)?,
+            code: Wire::take(from)?,
+            error: Wire::take(from)?,
+            hub_server: Wire::take(from)?,
+            head: Wire::take(from)?,
+            retry_after_ms: Wire::take(from)?,
+            cause: None,
+        })
+    }
 }
 
 variants! {

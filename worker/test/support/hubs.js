@@ -49,6 +49,14 @@ export class Hub {
     this.#running = undefined;
   }
 
+  /** Starts again without the rows of any object; what lies in KV stays. */
+  async restartWithoutObjects() {
+    await this.stop();
+    rmSync(join(this.data, "storage"), { recursive: true });
+    await this.resume();
+    return this;
+  }
+
   user(localpart) {
     return `@${localpart}:${this.name}`;
   }

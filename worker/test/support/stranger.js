@@ -67,6 +67,8 @@ export class Stranger {
   delay = 0;
   answered = 0;
   cutOff = 0;
+  /** Set to give nobody an answer but 404. */
+  isSilent = false;
 
   /** Listens on a free port until the test ends. */
   static async start(test) {
@@ -149,7 +151,7 @@ export class Stranger {
   async #serve(request, response) {
     const parts = [];
     for await (const part of request) parts.push(part);
-    const answer = this.#answer(request.url, parts);
+    const answer = this.isSilent ? undefined : this.#answer(request.url, parts);
     if (request.method === "PUT") await sleep(this.delay);
     if (response.destroyed) this.cutOff += 1;
     if (request.method === "PUT") this.answered += 1;

@@ -6,8 +6,8 @@ use crate::{
     id::{EventId, RoomId},
     json::Document,
     server::{
-        Address, Answer, Call, Delivered, ErrorCode, Failure, Input, OwedEvents, PeerCall, Request, Response, RoomCall,
-        SendError, Shelf, Ticket,
+        Address, Answer, Backlog, Call, Delivered, ErrorCode, Failure, Input, Machine, OwedEvents, PeerCall, Request,
+        Response, RoomCall, SendError, Shelf, Ticket,
         peer::harness::{Peer, THEM, message, peer, reopened, request, room, text, transaction},
         route::PREFIX,
     },
@@ -96,6 +96,7 @@ fn what_a_room_owes_is_sent_in_order_and_reported() {
     peer.nudged("r");
     assert_eq!(peer.pull(few(1..4), false), (room("r"), None));
     assert_eq!(peer.out(), [1, 2, 3]);
+    assert_eq!(peer.machine.backlog(), Backlog { rooms: 1, events: 3, edus: 0 });
     let request = &peer.sent[0].2;
     assert_eq!((request.method.as_str(), request.target.starts_with(&format!("{PREFIX}/send/"))), ("PUT", true));
     peer.answered(Ok(refused(2, ErrorCode::Forbidden)));
@@ -105,6 +106,7 @@ fn what_a_room_owes_is_sent_in_order_and_reported() {
     let (refused, failure) = &delivered.refused[0];
     assert_eq!((*refused, failure.code, failure.error.as_str()), (id(2), ErrorCode::Forbidden, "no"));
     assert!(peer.asked.is_empty() && peer.sent.is_empty());
+    assert_eq!(peer.machine.backlog(), Backlog::default());
 }
 
 #[test]

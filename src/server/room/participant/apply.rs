@@ -19,7 +19,7 @@ use crate::{
     },
     server::{
         contract::{Moment, Output},
-        message::{ErrorCode, Failure, Notification},
+        message::{Cause, ErrorCode, Failure, Notification},
         room::{
             accounts,
             advance::advance,
@@ -106,7 +106,7 @@ impl<'a> Apply<'a> {
                 if let Some(first) = twice {
                     let reason = alloc::format!("its LPDU stands in the log already, as {first}");
                     self.reject(&pdu, &reason);
-                    return Err(refused("chain", &reason));
+                    return Err(refused("chain", &reason).because(Cause::admission("LpduTwice")));
                 }
                 self.append(pdu, redacts);
                 Ok(())
@@ -114,7 +114,7 @@ impl<'a> Apply<'a> {
             Err(Denied { event, reason: reason @ Denial::Rule(_) }) => {
                 self.link_up(event.event());
                 self.reject(&event, &alloc::format!("{reason}"));
-                Err(refused("rules", &alloc::format!("{reason}")))
+                Err(refused("rules", &alloc::format!("{reason}")).because(Cause::rules(&reason)))
             }
             Err(Denied { event, reason }) => Err(self.not_the_hubs(&event, &reason, fills_gap)),
         }
@@ -213,7 +213,8 @@ impl<'a> Apply<'a> {
         if fills_gap {
             self.hole(pdu.event_id());
         }
-        let mut failure = Failure::new(403, ErrorCode::Forbidden, alloc::format!("hub: {reason}"));
+        let mut failure =
+            Failure::new(403, ErrorCode::Forbidden, alloc::format!("hub: {reason}")).because(Cause::rules(reason));
         failure.hub_server = self.context.hub().cloned();
         failure
     }
