@@ -14,7 +14,10 @@ export function headersOf(headers: Headers): [string, string][] {
   );
 }
 
-export function respond({ status, body }: HttpResponse): Response {
+/** A response as the platform sends it; one that is a stream is one already. */
+export function respond(answer: HttpResponse | Response): Response {
+  if (answer instanceof Response) return answer;
+  const { status, body } = answer;
   return new Response(body, { status, headers: { "content-type": "application/json" } });
 }
 
