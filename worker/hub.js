@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Miniflare } from "miniflare";
+import { bury, children } from "./child.js";
 import { newKey, oldKey } from "./keys.js";
 
 const HOST = "127.0.0.1";
@@ -22,13 +23,14 @@ export class StartError extends Error {}
  * At the edge an object that nothing happens to is put away, and opened again from its rows. Workerd would do that ten seconds after the last call, even
  * while the object waits for a slow server, so here objects stay, unless `forgets` is set.
  * @param {{ port: number, data: string, name?: string, forgets?: boolean }} options
- * @returns {Promise<{ name: string, url: URL, token: string, stop(): Promise<void> }>}
+ * @returns {Promise<{ name: string, url: URL, token: string, pids: number[], stop(): Promise<void> }>} `pids` are those of its workerd, where they can be found
  */
 export async function startHub({ port, data, name = `localhost:${port}`, forgets = false }) {
   if (!existsSync(WORKER)) throw new StartError(`${WORKER} is missing: \`make start\` builds it`);
   await checkPort(port);
   const { signing_key, old_keys } = openKeys(data, name);
   const token = openToken(data);
+  const before = new Set(children());
   const workerd = new Miniflare({
     host: HOST,
     port,
@@ -36,8 +38,19 @@ export async function startHub({ port, data, name = `localhost:${port}`, forgets
   });
   try {
     const url = await workerd.ready;
-    await checkAnswer(url, name, data);
-    return { name, url, token, stop: () => workerd.dispose() };
+    const pids = children().filter((pid) => !before.has(pid));
+    const letGo = pids.map(bury);
+    const stop = async () => {
+      await workerd.dispose();
+      letGo.forEach((go) => go());
+    };
+    try {
+      await checkAnswer(url, name, data);
+    } catch (error) {
+      letGo.forEach((go) => go());
+      throw error;
+    }
+    return { name, url, token, pids, stop };
   } catch (error) {
     await workerd.dispose();
     throw error;

@@ -9,7 +9,10 @@ use serde::Serialize;
 use serde_bytes::ByteBuf;
 
 use super::request::{ResponseForm, send_error_word};
-use crate::server::{Answer, Failure};
+use crate::{
+    id::base64,
+    server::{Answer, Failure},
+};
 
 /// An answer.
 #[derive(Clone, Debug, Serialize)]
@@ -33,6 +36,9 @@ pub(super) enum AnswerForm {
     },
     History {
         entries: Vec<CheckedEntry>,
+    },
+    Keys {
+        keys: Vec<Key>,
     },
     Invites {
         invites: Vec<Invite>,
@@ -68,6 +74,13 @@ pub(super) struct CheckedEntry {
     sender_verified: bool,
     intact: bool,
     authorized: bool,
+}
+
+/// A public key, in unpadded base64.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Key {
+    id: String,
+    key: String,
 }
 
 /// An invite that the user has not answered.
@@ -147,6 +160,11 @@ impl From<Answer> for AnswerForm {
                 };
                 Self::History { entries: entries.into_iter().map(entry).collect() }
             }
+            Answer::Keys(found) => {
+                let key =
+                    |known: crate::server::KnownKey| Key { id: known.id.to_string(), key: base64::encode(&known.key) };
+                Self::Keys { keys: found.keys.into_iter().map(key).collect() }
+            }
             Answer::Invites(invites) => {
                 let invite = |invite: crate::server::PendingInvite| Invite {
                     room_id: invite.room_id.to_string(),
@@ -170,7 +188,7 @@ impl From<Answer> for AnswerForm {
             },
             Answer::Refused(failure) => Self::Refused(failure.into()),
             Answer::Unavailable => Self::Unavailable,
-            Answer::Outcomes(_) | Answer::Owed(_) | Answer::Keys(_) | Answer::Object(_) => Self::Other,
+            Answer::Outcomes(_) | Answer::Owed(_) | Answer::Object(_) => Self::Other,
         }
     }
 }

@@ -3,6 +3,7 @@
 use alloc::{boxed::Box, string::String, vec::Vec};
 
 use serde::Deserialize;
+use serde_bytes::ByteBuf;
 
 use super::{
     form::{Argument, document, needed, parsed, parsed_list},
@@ -10,9 +11,9 @@ use super::{
 };
 use crate::{
     event::LINEARIZED_02,
-    id::{DeviceId, EventId, RoomVersionId, ServerName, UserId},
+    id::{DeviceId, EventId, KeyId, RoomVersionId, ServerName, UserId},
     room::membership::Membership,
-    server::{AccountCall, Call, Ephemeral, OwnCall, PeerCall, RoomCall, endpoint::ProfileField},
+    server::{AccountCall, Call, Ephemeral, KeyNeeds, OwnCall, PeerCall, RoomCall, endpoint::ProfileField},
 };
 
 /// A call: its type, and the fields of all types. One flat form reads smaller than a form a type, and can name the field that is missing.
@@ -46,6 +47,11 @@ pub(super) struct CallForm {
     typing: Option<bool>,
     event_id: Option<String>,
     data: Option<String>,
+    lines: Option<ByteBuf>,
+    end: bool,
+    server: Option<String>,
+    key_ids: Vec<String>,
+    last_resort: bool,
 }
 
 impl CallForm {
@@ -85,6 +91,11 @@ impl CallForm {
                 before: needed(self.before, "before")?,
                 limit: needed(self.limit, "limit")?,
             }),
+            "restore" => Call::Room(RoomCall::Restore {
+                from: u64::try_from(needed(self.from, "from")?).map_err(|error| Argument::of("from", error))?,
+                lines: needed(self.lines, "lines")?.into_vec(),
+                end: self.end,
+            }),
             "invites" => own(OwnCall::Invites),
             "rooms" => own(OwnCall::Rooms),
             "messages" => own(OwnCall::Messages {
@@ -92,7 +103,21 @@ impl CallForm {
                 after: needed(self.after, "after")?,
                 limit: needed(self.limit, "limit")?,
             }),
+            "putDevice" => own(OwnCall::PutDevice(document(&needed(self.content, "content")?, "content")?)),
+            "addKeys" => {
+                let keys = document(&needed(self.content, "content")?, "content")?;
+                own(OwnCall::AddKeys {
+                    device: parsed(self.device, "device", DeviceId::parse)?,
+                    keys: keys.root().members().map(|key| (key.key().into(), key.value().to_document())).collect(),
+                    last_resort: self.last_resort,
+                })
+            }
             "setProfile" => own(OwnCall::SetProfile(profile_field(&needed(self.field, "field")?)?, self.value)),
+            "keys" => Call::Peer(PeerCall::Keys(KeyNeeds {
+                server: parsed(self.server, "server", ServerName::parse)?,
+                key_ids: parsed_list(&self.key_ids, "keyIds", KeyId::parse)?,
+                notary: None,
+            })),
             "serve" => Call::Peer(PeerCall::Serve(Box::new(needed(self.request, "request")?.read()?))),
             "fetch" => Call::Peer(self.fetch()?),
             "front" => Call::Front(Box::new(needed(self.request, "request")?.read()?)),
@@ -143,6 +168,8 @@ fn profile_field(name: &str) -> Result<ProfileField, Argument> {
 mod tests {
     use alloc::{format, string::String};
 
+    use serde_bytes::ByteBuf;
+
     use super::{Argument, CallForm};
 
     fn form(kind: &str) -> CallForm {
@@ -186,8 +213,21 @@ mod tests {
             (CallForm { to: text("c.example"), ..form("consent") }, "Room(Consent { to: ServerName(c.example) })"),
             (CallForm { from: Some(-1), limit: Some(2), ..form("timeline") }, "Room(Timeline { from: -1, limit: 2 })"),
             (CallForm { before: Some(0), limit: Some(2), ..form("history") }, "Room(History { before: 0, limit: 2 })"),
+            (
+                CallForm { from: Some(3), lines: Some(ByteBuf::from(b"{}")), end: true, ..form("restore") },
+                "Room(Restore { from: 3, lines: [123, 125], end: true })",
+            ),
+            (
+                CallForm { server: text("c.example"), key_ids: ["ed25519:1".into()].into(), ..form("keys") },
+                "Peer(Keys(KeyNeeds { server: ServerName(c.example), key_ids: [KeyId(ed25519:1)], notary: None }))",
+            ),
             (form("invites"), "Account(Own(Invites))"),
             (form("rooms"), "Account(Own(Rooms))"),
+            (CallForm { content: text("{}"), ..form("putDevice") }, "Account(Own(PutDevice({})))"),
+            (
+                CallForm { device: text("D"), content: text(r#"{"k:1":"x"}"#), last_resort: true, ..form("addKeys") },
+                "Account(Own(AddKeys { device: DeviceId(D), keys: [(\"k:1\", \"x\")], last_resort: true }))",
+            ),
             (messages, "Account(Own(Messages { device: DeviceId(D), after: 1, limit: 2 }))"),
             (
                 CallForm { field: text("displayname"), ..form("setProfile") },
@@ -211,6 +251,8 @@ mod tests {
             (CallForm { sender: user(), kind: text("m"), content: text("{"), ..form("send") }, "`content`: bad syntax"),
             (CallForm { method: text("G T"), target: text("/"), ..form("fetch") }, "`method`: "),
             (form("serve"), "`request`: is missing"),
+            (CallForm { from: Some(-1), lines: Some(ByteBuf::new()), ..form("restore") }, "`from`: "),
+            (form("keys"), "`server`: is missing"),
             (form("typing"), "`typing`: is missing"),
             (CallForm { event_id: text("$1"), ..form("read") }, "`eventId`: "),
             (CallForm { field: text("age"), ..form("setProfile") }, "`field`: must be"),

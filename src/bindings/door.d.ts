@@ -55,14 +55,25 @@ export type Call =
    * Answered `history`.
    */
   | { type: "history"; before: number; limit: number }
+  /**
+   * To a room: the next lines of its exported log, `from` how many came before; the room is there when the last of them is. A line that breaks a rule refuses
+   * them all. Answered `done`, the last page `accepted` with the log's last event.
+   */
+  | { type: "restore"; from: number; lines: Uint8Array; end?: boolean }
   /** To an account: invites to rooms that we are not in. Answered `invites`. */
   | { type: "invites" }
   /** To an account: the user's rooms. Answered `rooms`. */
   | { type: "rooms" }
   /** To an account: messages to a device; those up to `after` are forgotten. Answered `messages`. */
   | { type: "messages"; device: string; after: number; limit: number }
+  /** To an account: a device, as an object that its keys sign; one of the same ID is replaced. Answered `done`. */
+  | { type: "putDevice"; content: string }
+  /** To an account: one-time keys of a device, an object of name (`algorithm:id`) to key. Answered `done`. */
+  | { type: "addKeys"; device: string; content: string; lastResort?: boolean }
   /** To an account: set a field of the profile, or remove it. Answered `done`. */
   | { type: "setProfile"; field: "displayname" | "avatar_url"; value?: string }
+  /** To a peer: its keys, known or fetched, current and old. Answered `keys`. */
+  | { type: "keys"; server: string; keyIds: string[] }
   /** To a peer: a request that says it comes from there. Answered `response`. */
   | { type: "serve"; request: HttpRequest }
   /** To a peer: send it a request as us. Answered `response` or `unreachable`. */
@@ -91,6 +102,7 @@ export type Answer =
         authorized: boolean;
       }[];
     }
+  | { type: "keys"; keys: { id: string; key: string }[] }
   | { type: "invites"; invites: { roomId: string; hub: string; sender: string; version: string }[] }
   | { type: "rooms"; rooms: { roomId: string; membership: "join" | "invite" | "knock" | "leave" | "ban" }[] }
   | { type: "messages"; messages: { number: number; message: string }[] }

@@ -248,6 +248,16 @@ pub enum RoomCall {
         /// At most so many; never more than 1,000.
         limit: u32,
     },
+    /// The next lines of an exported log, each a PDU, oldest first; the room is there when the last of them is. A line that breaks a rule refuses them all, and
+    /// names itself. Answered by [`Answer::Done`], the last page by [`Answer::Accepted`] with the log's last event.
+    Restore {
+        /// How many lines came before.
+        from: u64,
+        /// Whole lines, each ended by a line feed; the last one need not be.
+        lines: Vec<u8>,
+        /// Whether these are the last.
+        end: bool,
+    },
     /// The log for local users and operators. Answered by [`Answer::Entries`].
     Timeline {
         /// The first position.

@@ -44,7 +44,7 @@ use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 use self::{
     context::Context,
     nudge::Nudges,
-    participant::unproven,
+    participant::{restore, unproven},
     work::{Change, Progress, Resume, Work},
 };
 use super::{
@@ -282,6 +282,10 @@ impl RoomMachine {
         }
         if !matches!(self.writer, Writer::Free) {
             return;
+        }
+        if restore::due(&self.context).is_some_and(|at| at <= moment.now) {
+            let work = restore::clear(&mut self.context);
+            self.jobs.push_back(Job::Work(work));
         }
         if self.context.pending.next_due().is_some_and(|at| at <= moment.now) {
             self.jobs.push_back(Job::Work(pending::sweep()));

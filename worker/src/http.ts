@@ -19,7 +19,10 @@ export interface TypedResponse extends HttpResponse {
   contentType?: string;
 }
 
-export function respond({ status, body, contentType = "application/json" }: TypedResponse): Response {
+/** A response as the platform sends it; one that is a stream is one already. */
+export function respond(answer: TypedResponse | Response): Response {
+  if (answer instanceof Response) return answer;
+  const { status, body, contentType = "application/json" } = answer;
   return new Response(body, { status, headers: { "content-type": contentType } });
 }
 

@@ -1,6 +1,7 @@
 // What an operator may ask: HTTP and JSON in, calls to machines out. What is allowed is decided by the machines.
 import { type Answer, type Call, decodeAnswer, encodeCall, HubletError, Machine, roomId, version } from "hublet";
 import type { Address, HttpResponse } from "hublet";
+import { exportKeys, exportRoom, importRoom } from "./archive.js";
 import { readBytes } from "./body.js";
 import { type Env, identity } from "./env.js";
 import { Fields, Refusal } from "./fields.js";
@@ -21,13 +22,17 @@ interface Asked {
   /** What the path names. */
   subject: string;
   query: URLSearchParams;
+  /** What the body says; nothing where it is read as a stream. */
   fields: Fields;
+  body: ReadableStream<Uint8Array> | null;
 }
 
 interface Route {
   method: "GET" | "POST";
   path: RegExp;
-  answer(asked: Asked): Promise<TypedResponse>;
+  /** The body is read by whoever answers, as it comes. */
+  isStream?: true;
+  answer(asked: Asked): Promise<TypedResponse | Response>;
 }
 
 const ROUTES: Route[] = [
@@ -38,11 +43,25 @@ const ROUTES: Route[] = [
   { method: "POST", path: /^\/_hublet\/rooms\/([^/]+)\/members$/, answer: setMember },
   { method: "POST", path: /^\/_hublet\/rooms\/([^/]+)\/transfer$/, answer: transfer },
   { method: "GET", path: /^\/_hublet\/rooms\/([^/]+)\/timeline$/, answer: timeline },
+  { method: "GET", path: /^\/_hublet\/rooms\/([^/]+)\/export$/, answer: async ({ env, subject }) => exportRoom(env, known(env, subject)) },
+  { method: "GET", path: /^\/_hublet\/rooms\/([^/]+)\/keys$/, answer: async ({ env, subject }) => exportKeys(env, known(env, subject)) },
+  {
+    method: "POST",
+    path: /^\/_hublet\/rooms\/([^/]+)\/import$/,
+    isStream: true,
+    answer: async ({ env, subject, body }) => importRoom(env, known(env, subject), body),
+  },
+  { method: "POST", path: /^\/_hublet\/rooms\/([^/]+)\/typing$/, answer: typing },
+  { method: "POST", path: /^\/_hublet\/rooms\/([^/]+)\/read$/, answer: markRead },
   { method: "GET", path: /^\/_hublet\/users\/([^/]+)\/invites$/, answer: invites },
+  { method: "POST", path: /^\/_hublet\/users\/([^/]+)\/profile$/, answer: setProfile },
+  { method: "POST", path: /^\/_hublet\/users\/([^/]+)\/devices$/, answer: putDevice },
+  { method: "POST", path: /^\/_hublet\/users\/([^/]+)\/keys$/, answer: addKeys },
+  { method: "GET", path: /^\/_hublet\/users\/([^/]+)\/messages$/, answer: messages },
 ];
 
 /** `mayPass` refuses those who have tried too many tokens; who shows the right one is never refused by it. */
-export async function operator(request: Request, env: Env, mayPass: () => HttpResponse | undefined): Promise<TypedResponse> {
+export async function operator(request: Request, env: Env, mayPass: () => HttpResponse | undefined): Promise<TypedResponse | Response> {
   if (!(await isOperator(request.headers, env.HUBLET_TOKEN))) {
     return mayPass() ?? refuse(401, "M_FORBIDDEN", "show the operator's token: `Authorization: Bearer TOKEN`");
   }
@@ -59,7 +78,8 @@ export async function operator(request: Request, env: Env, mayPass: () => HttpRe
       env,
       subject: decodeURIComponent(route.path.exec(path)?.[1] ?? ""),
       query: new URLSearchParams(query),
-      fields: route.method === "POST" ? new Fields(await readBytes(request.body, MAX_BODY)) : Fields.none(),
+      body: request.body,
+      fields: route.method === "POST" && !route.isStream ? new Fields(await readBytes(request.body, MAX_BODY)) : Fields.none(),
     });
   } catch (error) {
     if (error instanceof Refusal) return error.response;
@@ -116,8 +136,7 @@ async function setMember({ env, subject, fields }: Asked): Promise<HttpResponse>
 
 async function transfer({ env, subject, fields }: Asked): Promise<HttpResponse> {
   const to = fields.text("to", "the name of the server that may become the hub");
-  const answer = await ask(env, `room:${subject}`, { type: "consent", to });
-  return answer.type === "done" ? ok({}) : responseOf(answer);
+  return done(await ask(env, `room:${subject}`, { type: "consent", to }));
 }
 
 async function timeline({ env, subject, query }: Asked): Promise<HttpResponse> {
@@ -140,10 +159,60 @@ async function invites({ env, subject }: Asked): Promise<HttpResponse> {
   return ok({ invites: answer.invites.map(({ roomId, ...rest }) => ({ room_id: roomId, ...rest })) });
 }
 
-async function ask(env: Env, address: Address, call: Call): Promise<Answer> {
-  // The module knows what an address is: it throws here, and not in an object that was made for nothing.
+async function typing({ env, subject, fields }: Asked): Promise<HttpResponse> {
+  const sender = fields.text("user", "a user ID of this server");
+  const isTyping = fields.flag("typing", "true or false");
+  return done(await ask(env, `room:${subject}`, { type: "typing", sender, typing: isTyping }));
+}
+
+async function markRead({ env, subject, fields }: Asked): Promise<HttpResponse> {
+  const sender = fields.text("user", "a user ID of this server");
+  const eventId = fields.text("event_id", "the last event that the user has read");
+  return done(await ask(env, `room:${subject}`, { type: "read", sender, eventId }));
+}
+
+async function setProfile({ env, subject, fields }: Asked): Promise<HttpResponse> {
+  const field = fields.oneOf("field", ["displayname", "avatar_url"]);
+  const value = fields.optionalText("value", "what it is from now on; nothing removes it");
+  return done(await ask(env, `account:${subject}`, { type: "setProfile", field, ...(value !== undefined && { value }) }));
+}
+
+async function putDevice({ env, subject, fields }: Asked): Promise<HttpResponse> {
+  const content = fields.object("device", "the device object, signed by the keys in it");
+  return done(await ask(env, `account:${subject}`, { type: "putDevice", content }));
+}
+
+async function addKeys({ env, subject, fields }: Asked): Promise<HttpResponse> {
+  const device = fields.text("device", "the device's ID");
+  const content = fields.object("keys", "one-time keys: name (`algorithm:id`) to key");
+  const lastResort = fields.optionalFlag("last_resort", "true or false: whether they are given out again and again") ?? false;
+  return done(await ask(env, `account:${subject}`, { type: "addKeys", device, content, lastResort }));
+}
+
+async function messages({ env, subject, query }: Asked): Promise<HttpResponse> {
+  const device = query.get("device") ?? "";
+  const answer = await ask(env, `account:${subject}`, { type: "messages", device, after: integer(query, "after", 0), limit: PAGE });
+  if (answer.type !== "messages") return responseOf(answer);
+  return ok({ messages: answer.messages.map(({ number, message }) => ({ number, message: JSON.parse(message) as unknown })) });
+}
+
+/** A room ID. The module knows what one is: it throws here, and not in an object that was made for nothing. */
+function known(env: Env, room: string): string {
+  check(env, `room:${room}`);
+  return room;
+}
+
+function check(env: Env, address: Address): void {
   new Machine(identity(env), address, 0).free();
+}
+
+async function ask(env: Env, address: Address, call: Call): Promise<Answer> {
+  check(env, address);
   return decodeAnswer(await machineAt(env, address).ask(address, encodeCall(call)));
+}
+
+function done(answer: Answer): HttpResponse {
+  return answer.type === "done" ? ok({}) : responseOf(answer);
 }
 
 function accepted(answer: Answer): HttpResponse {

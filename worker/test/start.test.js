@@ -2,11 +2,12 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { children } from "../child.js";
 import { eventually, freePort, temporaryFolder } from "./support/hubs.js";
 
 const PROGRAM = fileURLToPath(new URL("../serve.js", import.meta.url));
@@ -62,6 +63,22 @@ test("where it is told to, it ends with its input", async (t) => {
   await hub.ready();
   hub.program.stdin.end();
   assert.equal(await hub.ended, 0, hub.said.err);
+});
+
+test("killed, it leaves no workerd behind", async (t) => {
+  const folder = temporaryFolder(t);
+  const port = await freePort();
+  const hub = start(t, folder, "--port", `${port}`, "--data", folder, "--quiet");
+  await hub.ready();
+  const workerd = children(hub.program.pid).filter((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("workerd"));
+  assert.equal(workerd.length, 1);
+  hub.program.kill("SIGKILL");
+  await hub.ended;
+  await eventually(() => !existsSync(`/proc/${workerd[0]}`), "its end");
+  const next = start(t, folder, "--port", `${port}`, "--data", folder, "--quiet");
+  await next.ready();
+  next.program.kill("SIGINT");
+  assert.equal(await next.ended, 0, next.said.err);
 });
 
 test("what it cannot do it says in one line", async (t) => {

@@ -10,7 +10,12 @@ use super::{
     hub, join, local,
     offers::Offers,
     owed::Owed,
-    participant::{self, missed::Missed, unproven::Unproven},
+    participant::{
+        self,
+        missed::Missed,
+        restore::{self, Restoring},
+        unproven::Unproven,
+    },
     pending::Pending,
     pull, read,
     reply::Replies,
@@ -55,6 +60,8 @@ pub(super) struct Context {
     pub(super) unproven: Unproven,
     /// The room is on its way to us.
     pub(super) transfer: Option<Transfer>,
+    /// The room is being restored from its exported log.
+    pub(super) restoring: Restoring,
     /// What is to be asked for again.
     pub(super) missed: Missed,
     /// Since when the hub has not answered about a gap.
@@ -86,6 +93,7 @@ impl Context {
             hold: Hold::default(),
             unproven: Unproven::default(),
             transfer: None,
+            restoring: Restoring::No,
             missed: Missed::default(),
             hub_silent_since: None,
             last_stamp: Timestamp::default(),
@@ -127,6 +135,13 @@ impl Context {
         self.is_in_room(self.identity.name())
     }
 
+    /// Forgets what it knew of the room.
+    pub(super) fn forget_room(&mut self) {
+        self.room = None;
+        self.owed = Owed::default();
+        self.unproven = Unproven::default();
+    }
+
     /// Whether the room's ACL lets a server take part. The hub itself is never denied.
     pub(super) fn admits(&self, server: &ServerName) -> bool {
         self.hub() == Some(server)
@@ -157,13 +172,20 @@ impl Context {
             self.missed.next_due(),
             self.owed.next_due(),
             self.held_until(),
+            restore::due(self),
         ];
         dues.into_iter().flatten().min()
     }
 
     /// Whether nothing that is due is known here alone. Events whose sender is still to be checked are found again in the rows, and may wait for days.
     pub(super) fn is_settled(&self) -> bool {
-        let dues = [self.pending.next_due(), self.missed.next_due(), self.owed.next_due(), self.held_until()];
+        let dues = [
+            self.pending.next_due(),
+            self.missed.next_due(),
+            self.owed.next_due(),
+            self.held_until(),
+            restore::due(self),
+        ];
         dues.iter().all(Option::is_none)
     }
 
@@ -180,6 +202,10 @@ impl Context {
         if let Some(error) = &self.broken {
             let error = alloc::format!("the stored room cannot be read: {error}; restore it from an export");
             return refuse(ticket, Failure::new(500, ErrorCode::Unknown, error));
+        }
+        if self.restoring != Restoring::No && !matches!(call, RoomCall::Restore { .. }) {
+            let error = "the room is being restored from an export; try again when it is there";
+            return refuse(ticket, Failure::of(ErrorCode::BadState, error));
         }
         match call {
             RoomCall::Receive { origin, keys, events } if self.is_hub() => {
@@ -207,6 +233,7 @@ impl Context {
             RoomCall::Consent { to } => consent::work(ticket, to),
             RoomCall::History { before, limit } => history::work(ticket, before, limit),
             RoomCall::Timeline { from, limit } => read::timeline(ticket, from, limit),
+            RoomCall::Restore { from, lines, end } => restore::work(self, ticket, restore::Page { from, lines, end }),
         }
     }
 }

@@ -6,7 +6,10 @@ use super::{
     consent,
     context::Context,
     owed::Owed,
-    participant::unproven::{self, Unproven},
+    participant::{
+        restore,
+        unproven::{self, Unproven},
+    },
     pending::Pending,
     transfer,
     work::{Change, Progress, Resume, Work},
@@ -28,6 +31,11 @@ struct Open;
 impl Work for Open {
     fn step(&mut self, context: &mut Context, moment: Moment, resume: Resume) -> Progress {
         match resume {
+            // What a log left that was not taken to its end.
+            Resume::Rows(tables) if tables.last().is_some_and(|mark| !mark.is_empty()) => {
+                context.set_open();
+                Progress::Commit(Change { follow: vec![restore::clear(context)], ..Change::default() })
+            }
             Resume::Rows(tables) => {
                 context.broken = read(context, &tables, moment.now).err();
                 context.set_open();
@@ -42,13 +50,14 @@ impl Work for Open {
                 Query::all(Table::Pending),
                 consent::query(),
                 unproven::query(),
+                restore::query(),
             ]),
         }
     }
 }
 
 fn read(context: &mut Context, tables: &[Vec<Row>], now: Timestamp) -> Result<(), DecodeError> {
-    let [head, state, owed, pending, consents, unproven] = tables else {
+    let [head, state, owed, pending, consents, unproven, _] = tables else {
         return Err(DecodeError("the store did not answer every query"));
     };
     if let [head] = head.as_slice() {

@@ -101,6 +101,12 @@ impl Owed {
         put(server, share, batch);
     }
 
+    /// Nobody is owed anything.
+    pub(super) fn forget(&mut self, batch: &mut WriteBatch) {
+        self.shares.keys().for_each(|server| batch.delete(Table::Owed, server.as_str()));
+        *self = Self::default();
+    }
+
     /// A server has all up to and with `position`. Its share ends when there is nothing more to come.
     pub(super) fn delivered(&mut self, server: &ServerName, position: i64, now: Timestamp) {
         let Some(share) = self.shares.get_mut(server) else { return };

@@ -7,6 +7,7 @@ pub(super) mod apply;
 mod heal;
 mod lookup;
 pub(super) mod missed;
+pub(super) mod restore;
 pub(super) mod unproven;
 pub(super) mod verify;
 

@@ -112,6 +112,7 @@ variants! {
         11 Timeline { from, limit },
         12 SendEphemeral { sender, what },
         13 History { before, limit },
+        14 Restore { from, lines, end },
     }
     RoomRead {
         0 Event(event),

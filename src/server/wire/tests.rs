@@ -100,6 +100,7 @@ fn calls() -> Vec<Call> {
         said(Ephemeral::Read(event_id(7))),
         said(Ephemeral::Data { kind: "cursor".into(), data: content("[1.5]") }),
         RoomCall::History { before: i64::MIN, limit: 8 },
+        RoomCall::Restore { from: u64::MAX, lines: b"{}\n".to_vec(), end: true },
     ];
     let peers = vec![
         PeerCall::Serve(request()),

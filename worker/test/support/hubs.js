@@ -27,11 +27,11 @@ export class Hub {
   #running;
 
   /** Starts a hub that stops when the test ends. */
-  static async start(test, { forgets = false } = {}) {
+  static async start(test, { forgets = false, name } = {}) {
     const hub = new Hub();
     hub.forgets = forgets;
     hub.port = await freePort();
-    hub.name = `localhost:${hub.port}`;
+    hub.name = name ?? `localhost:${hub.port}`;
     hub.data = temporaryFolder(test);
     await hub.resume();
     test.after(() => hub.stop());
@@ -39,9 +39,21 @@ export class Hub {
   }
 
   async resume() {
-    this.#running = await startHub({ port: this.port, data: this.data, forgets: this.forgets });
+    this.#running = await startHub({ port: this.port, name: this.name, data: this.data, forgets: this.forgets });
     this.url = this.#running.url;
     this.token = this.#running.token;
+  }
+
+  /** Ends workerd at once, in the middle of whatever it does. */
+  async kill() {
+    if (this.pids.length === 0) throw new Error("workerd's process is not found: this test runs on Linux");
+    for (const pid of this.pids) process.kill(pid, "SIGKILL");
+    await this.stop();
+  }
+
+  /** The processes of its workerd. */
+  get pids() {
+    return this.#running.pids;
   }
 
   async stop() {
@@ -63,12 +75,14 @@ export class Hub {
 
   /** A request of the operator: status and parsed answer. */
   async operator(method, path, body, headers = { authorization: `Bearer ${this.token}` }) {
-    const answer = await fetch(new URL(`/_hublet${path}`, this.url), {
+    const ask = () => fetch(new URL(`/_hublet${path}`, this.url), {
       method,
       headers,
       ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
-      signal: AbortSignal.timeout(30_000),
+      signal: AbortSignal.timeout(300_000),
     });
+    // A connection that the hub closes in this moment tells nothing; what only reads may be asked again.
+    const answer = await ask().catch((error) => (method === "GET" ? ask() : Promise.reject(error)));
     return { status: answer.status, body: await answer.json() };
   }
 

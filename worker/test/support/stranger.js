@@ -63,6 +63,14 @@ export class Stranger {
   #transactions = 0;
   /** PDUs that hubs sent here, in order. */
   received = [];
+  /** What else hubs sent here. */
+  edus = [];
+  /** What becomes of the answers to the next transactions: `cut`, `garbage` or `error`. */
+  faults = [];
+  /** How long our keys hold, in milliseconds. */
+  keysHold = 3_600_000;
+  /** The event that let us in. */
+  joined;
   /** How long transactions wait for their answer, in milliseconds; how many got it, and how many gave up. */
   delay = 0;
   answered = 0;
@@ -72,7 +80,7 @@ export class Stranger {
 
   /** Listens on a free port until the test ends. */
   static async start(test) {
-    const stranger = new Stranger();
+    const stranger = new this();
     stranger.#server = createServer((request, response) => stranger.#serve(request, response));
     await new Promise((resolve) => stranger.#server.listen(0, "127.0.0.1", resolve));
     test.after(() => {
@@ -138,6 +146,15 @@ export class Stranger {
     return this.request(hub, "PUT", `${PFX}/send/${transaction}`, { pdus, edus: [] });
   }
 
+  /** Sends a transaction until it is answered, as a server does: the same one each time. */
+  async sendUntilAnswered(hub, pdus, transaction = `t${(this.#transactions += 1)}`) {
+    for (let wait = 20; ; wait = Math.min(wait * 2, 500)) {
+      const answer = await this.send(hub, pdus, transaction).catch(() => undefined);
+      if (answer !== undefined && answer.status < 500) return answer;
+      await sleep(wait);
+    }
+  }
+
   /** Joins a room by template: the answer to send_join. */
   async join(hub, room) {
     const version = "ver=org.matrix.i-d.ralston-mimi-linearized-matrix.02&ver=I.1";
@@ -145,13 +162,21 @@ export class Stranger {
     const made = await this.request(hub, "GET", `/_matrix/federation/v1/make_join/${path}?${version}`);
     if (made.status !== 200) return made;
     const { room_id, type, state_key, content } = made.body.event;
-    return this.request(hub, "POST", `${PFX}/send_join/j1`, this.lpdu(hub, { room_id, type, state_key, content }));
+    const answer = await this.request(hub, "POST", `${PFX}/send_join/j1`, this.lpdu(hub, { room_id, type, state_key, content }));
+    if (answer.status === 200) this.joined = eventId(answer.body.event);
+    return answer;
+  }
+
+  /** Takes what a hub sent. */
+  receive(pdus) {
+    this.received.push(...pdus);
   }
 
   async #serve(request, response) {
     const parts = [];
     for await (const part of request) parts.push(part);
     const answer = this.isSilent ? undefined : this.#answer(request.url, parts);
+    if (request.method === "PUT" && this.faults.length > 0) return fail(response, this.faults.shift());
     if (request.method === "PUT") await sleep(this.delay);
     if (response.destroyed) this.cutOff += 1;
     if (request.method === "PUT") this.answered += 1;
@@ -163,16 +188,25 @@ export class Stranger {
     if (url === "/_matrix/key/v2/server") {
       return this.signed({
         server_name: this.name,
-        valid_until_ts: Date.now() + 3_600_000,
+        valid_until_ts: Date.now() + this.keysHold,
         verify_keys: { "ed25519:1": { key: this.publicKey } },
         old_verify_keys: {},
         "m.linearized": true,
       });
     }
     if (url.startsWith(`${PFX}/send/`)) {
-      this.received.push(...JSON.parse(Buffer.concat(parts)).pdus);
+      const { pdus, edus } = JSON.parse(Buffer.concat(parts));
+      this.receive(pdus);
+      this.edus.push(...(edus ?? []));
       return { failed_pdus: {} };
     }
     return undefined;
   }
+}
+
+/** Spoils an answer to what was taken. */
+function fail(response, fault) {
+  if (fault === "cut") return response.destroy();
+  response.writeHead(fault === "error" ? 500 : 200, { "content-type": "application/json" });
+  response.end(fault === "error" ? "{}" : "<html>");
 }
