@@ -3,7 +3,7 @@ import { type Answer, type Call, decodeAnswer, encodeCall } from "hublet";
 import type { Address, HttpResponse } from "hublet";
 import { type Env } from "./env.js";
 import { federation } from "./front.js";
-import { refuse, responseOf } from "./http.js";
+import { refuse, respond, responseOf, type TypedResponse } from "./http.js";
 import { machineAt } from "./objects.js";
 
 /** Entries that are read at a time. */
@@ -23,7 +23,7 @@ type Ask = (address: Address, call: Call) => Promise<Answer>;
 type Keys = Record<string, Record<string, string>>;
 
 /** The log, streamed. What is kept as a link or a hole has no line. */
-export async function exportRoom(env: Env, room: string): Promise<Response | HttpResponse> {
+export async function exportRoom(env: Env, room: string): Promise<TypedResponse> {
   const pages = pagesOf(asking(env), room);
   const first = await pages.next();
   if (first.done) return refuse(404, "M_NOT_FOUND", "no such room here");
@@ -39,7 +39,7 @@ export async function exportRoom(env: Env, room: string): Promise<Response | Htt
       controller.enqueue(next.value.lines);
     },
   });
-  return new Response(body, { headers: { "content-type": "application/x-ndjson" } });
+  return { status: 200, body, contentType: "application/x-ndjson" };
 }
 
 /** The keys of the servers that signed events of the log, as far as they are known here or can be had from them. */
@@ -144,8 +144,8 @@ interface KeyDocument {
 }
 
 async function ownKeys(env: Env): Promise<Record<string, string>> {
-  const { body } = await federation(new Request("https://ourselves/_matrix/key/v2/server"), env);
-  const { verify_keys, old_verify_keys }: KeyDocument = JSON.parse(new TextDecoder().decode(body));
+  const { response } = await federation(new Request("https://ourselves/_matrix/key/v2/server"), env, () => undefined);
+  const { verify_keys, old_verify_keys }: KeyDocument = await respond(response).json();
   return Object.fromEntries(Object.entries({ ...old_verify_keys, ...verify_keys }).map(([id, { key }]) => [id, key]));
 }
 

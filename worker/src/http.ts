@@ -14,15 +14,14 @@ export function headersOf(headers: Headers): [string, string][] {
   );
 }
 
-/** An answer that need not be JSON. */
-export interface TypedResponse extends HttpResponse {
+/** An answer that need not be JSON, nor there as a whole. */
+export interface TypedResponse {
+  status: number;
+  body: Uint8Array | ReadableStream<Uint8Array>;
   contentType?: string;
 }
 
-/** A response as the platform sends it; one that is a stream is one already. */
-export function respond(answer: TypedResponse | Response): Response {
-  if (answer instanceof Response) return answer;
-  const { status, body, contentType = "application/json" } = answer;
+export function respond({ status, body, contentType = "application/json" }: TypedResponse): Response {
   return new Response(body, { status, headers: { "content-type": contentType } });
 }
 

@@ -4,7 +4,7 @@ import type { Env } from "./env.js";
 import { Flood } from "./flood.js";
 import { federation, type Served } from "./front.js";
 import { health } from "./health.js";
-import { refuse, respond, targetOf, unavailable } from "./http.js";
+import { refuse, respond, targetOf, type TypedResponse, unavailable } from "./http.js";
 import { log, reason } from "./log.js";
 import { METRICS } from "./metrics.js";
 import { operator } from "./operator.js";
@@ -81,8 +81,8 @@ function note({ endpoint, origin, response }: Served, request: Request, { counts
 }
 
 /** The code of a refusal. It may be another server's, passed on; what is none of ours is not counted by name. */
-function errcodeOf({ body }: HttpResponse): string {
-  const text = body.length > MAX_REFUSAL ? "" : new TextDecoder().decode(body);
+function errcodeOf({ body }: TypedResponse): string {
+  const text = body instanceof ReadableStream || body.length > MAX_REFUSAL ? "" : new TextDecoder().decode(body);
   const code = /"errcode"\s*:\s*"M_([A-Z_]+)"/.exec(text)?.[1] ?? "";
   return CODES.includes(code) ? `M_${code}` : "other";
 }

@@ -32,7 +32,7 @@ interface Route {
   path: RegExp;
   /** The body is read by whoever answers, as it comes. */
   isStream?: true;
-  answer(asked: Asked): Promise<TypedResponse | Response>;
+  answer(asked: Asked): Promise<TypedResponse>;
 }
 
 const ROUTES: Route[] = [
@@ -61,7 +61,7 @@ const ROUTES: Route[] = [
 ];
 
 /** `mayPass` refuses those who have tried too many tokens; who shows the right one is never refused by it. */
-export async function operator(request: Request, env: Env, mayPass: () => HttpResponse | undefined): Promise<TypedResponse | Response> {
+export async function operator(request: Request, env: Env, mayPass: () => HttpResponse | undefined): Promise<TypedResponse> {
   if (!(await isOperator(request.headers, env.HUBLET_TOKEN))) {
     return mayPass() ?? refuse(401, "M_FORBIDDEN", "show the operator's token: `Authorization: Bearer TOKEN`");
   }
