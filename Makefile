@@ -2,13 +2,15 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help start test chat bench fuzz tools prerequisites
+.PHONY: help start test chat bench load soak fuzz tools prerequisites
 
 # On a build machine the lock file must already be right.
 LOCKED := $(if $(CI),--locked)
 XTASK := target/tools/xtask
 FUZZ_TARGETS ?= json event x_matrix request hub
 FUZZ_SECONDS ?= 300
+KILLS ?= 200
+SEEDS ?= 5000
 # One folder for all builds, also where the environment names another: steps find tools and module in it.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 export CARGO_TERM_COLOR ?= auto
@@ -20,6 +22,8 @@ help:
 	@echo 'make test    every test: native, WebAssembly in Node and in Chromium, the npm package, the worker'
 	@echo 'make chat    a hub and two participants hold a conversation; KEEP=1 lets you type for them, PORTS=8790,8791,8792 and DATA=folder choose where'
 	@echo 'make bench   measurements, natively and as WebAssembly, one "bench NAME VALUE UNIT" a line'
+	@echo 'make load    what a hub in workerd bears: appends, latency, many rooms, many servers, memory; "bench NAME VALUE UNIT" lines'
+	@echo 'make soak    the long tests: a hub killed KILLS (200) times under load, and SEEDS (5000) seeds of each kind in the simulator'
 	@echo 'make fuzz    each target of fuzz/ for FUZZ_SECONDS (300)'
 
 start: tools
@@ -51,6 +55,7 @@ test: tools
 	$(call step,the worker in workerd)
 	@mkdir -p worker/dist
 	cargo run $(LOCKED) --quiet --example store_cases > worker/dist/store-cases.json
+	cargo build $(LOCKED) --quiet --example verify_log
 	npm --silent --prefix worker test
 	$(call step,a conversation)
 	npm --silent --prefix examples test
@@ -85,6 +90,25 @@ bench: tools
 	$(XTASK) size
 	$(call step,the store of the worker)
 	npm --silent --prefix worker run bench
+
+load: tools
+	$(call step,prerequisites)
+	$(XTASK) setup rust npm
+	$(call step,the module and the worker)
+	$(XTASK) build-wasm
+	npm --silent --prefix worker run build
+	$(call step,load)
+	npm --silent --prefix worker run load
+
+soak: tools
+	$(call step,prerequisites)
+	$(XTASK) setup rust npm
+	$(call step,the module and the worker)
+	$(XTASK) build-wasm
+	$(call step,a hub that is killed)
+	FAULTS_KILLS=$(KILLS) npm --silent --prefix worker run soak
+	$(call step,the simulator)
+	SIM_SEEDS=$(SEEDS) cargo test $(LOCKED) --features bindings --quiet --test rooms_survive_bad_networks -- --nocapture
 
 # The stable toolchain suffices: libFuzzer's coverage is made by passes that it has, and a sanitizer of memory would find nothing where `unsafe` is forbidden.
 fuzz: prerequisites

@@ -136,7 +136,7 @@ test("an access control list holds whatever the port and the case: 403", async (
   assert.equal(body.failed_pdus[eventId(pdu)].errcode, "M_FORBIDDEN");
   const last = (await guarded.timeline(place)).at(-1);
   assert.equal(last.event.type, "m.room.server_acl");
-  const reading = await inside.request(guarded, "GET", `${PFX}/event/${encode(last.event_id)}`);
+  const reading = await inside.request(guarded, "GET", `${FEDERATION}/state/${encode(place)}?event_id=${encode(last.event_id)}`);
   assert.deepEqual([reading.status, reading.body.errcode], [403, "M_FORBIDDEN"]);
 });
 

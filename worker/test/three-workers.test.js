@@ -151,8 +151,8 @@ test("messages to devices arrive once, typing and receipts pass through the hub"
   await one.join(room, ann, [hub.name]);
   assert.equal((await stranger.join(hub, room)).status, 200);
   await addDevice(hal);
-  const content = { sender: stranger.user, type: "m.test", message_id: "m1", messages: { [hal]: { DEVICE: { hello: "there" } } } };
-  const edu = { edu_type: "m.direct_to_device", type: "m.direct_to_device", sender: stranger.user, sender_id: stranger.user, content };
+  const content = { target: hal, target_device: "DEVICE", message_type: "m.test", message: { hello: "there" } };
+  const edu = { type: "m.direct_to_device", sender: stranger.user, sender_id: stranger.user, content };
   for (const transaction of ["e1", "e1"]) {
     const uri = `/_matrix/federation/v2/send/${transaction}`;
     assert.equal((await stranger.request(hub, "PUT", uri, { pdus: [], edus: [edu] })).status, 200);
@@ -163,7 +163,7 @@ test("messages to devices arrive once, typing and receipts pass through the hub"
   }, "the message");
   assert.equal(got.length, 1);
   assert.match(JSON.stringify(got[0].message), /"hello":"there"/);
-  const lie = { ...edu, sender: ann, sender_id: ann, content: { ...content, sender: ann } };
+  const lie = { ...edu, sender: ann, sender_id: ann };
   await stranger.request(hub, "PUT", "/_matrix/federation/v2/send/e2", { pdus: [], edus: [lie] });
   assert.equal((await hub.must("GET", `/users/${encode(hal)}/messages?device=DEVICE`)).messages.length, 1, "not in another's name");
 
