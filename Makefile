@@ -23,7 +23,7 @@ help:
 	@echo 'make chat    a hub and two participants hold a conversation; KEEP=1 lets you type for them, PORTS=8790,8791,8792 and DATA=folder choose where'
 	@echo 'make bench   measurements, natively and as WebAssembly, one "bench NAME VALUE UNIT" a line'
 	@echo 'make load    what a hub in workerd bears: appends, latency, many rooms, many servers, memory; "bench NAME VALUE UNIT" lines'
-	@echo 'make soak    the long tests: a hub killed KILLS (200) times under load, and SEEDS (5000) seeds of each kind in the simulator'
+	@echo 'make soak    the long tests: a hub killed KILLS (200) times under load, tabs killed 50 times, and SEEDS (5000) seeds of each kind in the simulator'
 	@echo 'make fuzz    each target of fuzz/ for FUZZ_SECONDS (300)'
 
 start: tools
@@ -88,6 +88,8 @@ bench: tools
 	$(call step,size)
 	$(XTASK) build-wasm
 	$(XTASK) size
+	$(call step,a server in a tab)
+	npm --silent --prefix pkg run bench
 	$(call step,the store of the worker)
 	npm --silent --prefix worker run bench
 
@@ -102,9 +104,11 @@ load: tools
 
 soak: tools
 	$(call step,prerequisites)
-	$(XTASK) setup rust npm
-	$(call step,the module and the worker)
+	$(XTASK) setup
+	$(call step,the modules)
 	$(XTASK) build-wasm
+	$(call step,tabs that are killed)
+	HUBLET_KILLS=50 node --test --test-reporter=spec --test-name-pattern=dies pkg/test/tabs/one-writer.test.js
 	$(call step,a hub that is killed)
 	FAULTS_KILLS=$(KILLS) npm --silent --prefix worker run soak
 	$(call step,the simulator)

@@ -5,17 +5,17 @@
 
 extern crate std;
 
-mod answer;
-mod call;
+pub(crate) mod answer;
+pub(crate) mod call;
 mod error;
-mod form;
+pub(crate) mod form;
 mod identity;
-mod input;
+pub(crate) mod input;
 mod machine;
 mod memory_store;
-mod notification;
+pub(crate) mod notification;
 mod output;
-mod request;
+pub(crate) mod request;
 mod router;
 mod server;
 mod types;
@@ -31,7 +31,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use crate::{
     id::{RoomId, ServerName, Timestamp, base64},
     json::{KeyOrder, Limits, parse},
-    server::{Answer, Moment},
+    server::{Answer, Moment, link},
     store::Table,
 };
 use answer::AnswerForm;
@@ -78,6 +78,13 @@ pub fn room_id(server: &str, random: &[u8]) -> Result<String, HubletError> {
 #[wasm_bindgen(js_name = publicKey)]
 pub fn public_key(seed: &[u8]) -> Result<String, HubletError> {
     Ok(base64::encode(&identity::signing_key(seed)?.public()))
+}
+
+/// Whether an X-Matrix header proves to the server `us` that `server`, whose name is a key, is at the other end of a link; `nonce` is what it was asked to
+/// sign. Unstable.
+#[wasm_bindgen(js_name = isProven)]
+pub fn is_proven(us: &str, server: &str, nonce: &str, header: &str) -> bool {
+    ServerName::parse(us).is_ok_and(|us| link::is_proven(&us, server, nonce, header))
 }
 
 /// The names of a store's tables, each at its number. Unstable.
@@ -132,7 +139,7 @@ fn safe(number: f64, name: &str) -> Result<u64, Argument> {
 }
 
 /// The whole part of a number from 0 on, read from its bits: the conversion that the lints allow.
-fn whole(number: f64) -> u64 {
+pub(crate) fn whole(number: f64) -> u64 {
     let bits = number.to_bits();
     let exponent = bits >> 52;
     let mantissa = (bits & ((1 << 52) - 1)) | (1 << 52);

@@ -14,8 +14,11 @@ before(() => {
 after(() => packed.remove());
 
 test("the package holds the module, its glue, types, loaders and licences, and nothing else", () => {
+  const page = ["channel", "connection", "emitter", "error", "event", "hublet", "index", "link", "room", "worker"];
+  const module = ["hublet.d.ts", "hublet.js", "hublet_bg.wasm", "hublet_bg.wasm.d.ts"];
   assert.deepEqual(packed.files, [
     "README.md",
+    ...[...page.flatMap((name) => [`browser/${name}.d.ts`, `browser/${name}.js`]), ...module.map((file) => `browser/module/${file}`)].sort(),
     "dist/LICENSE-APACHE",
     "dist/LICENSE-MIT",
     "dist/hublet.d.ts",
@@ -51,10 +54,15 @@ test("a consumer passes the type checker and runs in Node", () => {
   });
 });
 
+test("a page's code passes the type checker", () => {
+  copyFileSync(new URL("page.ts", import.meta.url), join(packed.folder, "page.ts"));
+  packed.run(tsc, "--strict", "--noEmit", "--target", "es2022", "--module", "es2022", "--moduleResolution", "bundler", "--types", "", "--lib", "es2022,dom,dom.iterable,esnext.disposable", "page.ts");
+});
+
 test("the package exports these names and no others", () => {
   const names = packed.run("node", "--input-type=module", "--eval", 'console.log(Object.keys(await import("hublet")).sort().join(" "))');
   const expected =
-    "HubletError Machine MemoryStore Router Server canonicalJson decodeAnswer encodeCall encodeUnavailable initSync publicKey roomId tables version";
+    "HubletError Machine MemoryStore Router Server canonicalJson decodeAnswer encodeCall encodeUnavailable initSync isProven publicKey roomId tables version";
   assert.equal(names.trim(), expected);
 });
 

@@ -212,6 +212,29 @@ pub enum RoomCall {
         /// The content, an object.
         content: Document,
     },
+    /// A local user sends an event, once: asked again with the same transaction ID within a day, nothing is sent. Answered by [`Answer::Accepted`] with the ID that
+    /// the first answer gave.
+    SendOnce {
+        /// The transaction ID, the client's own.
+        txn: String,
+        /// The user.
+        sender: UserId,
+        /// The event's type.
+        kind: String,
+        /// The state key of a state event.
+        state_key: Option<String>,
+        /// The content, an object.
+        content: Document,
+    },
+    /// The current state, for local users and operators. Answered by [`Answer::Entries`], in the order of type and state key.
+    State {
+        /// Only of this type.
+        kind: Option<String>,
+        /// Only under this key.
+        state_key: Option<String>,
+    },
+    /// What our users sent and the hub has not sent back: LPDUs in the order in which they were sent. Answered by [`Answer::Entries`].
+    Pending,
     /// A local user joins, knocks at, or leaves a room. Answered by [`Answer::Accepted`].
     Member {
         /// The user.
@@ -312,6 +335,8 @@ pub enum PeerCall {
         /// How long the keys should still hold; a document that holds shorter is fetched anew if it can be.
         minimum_valid_until: Timestamp,
     },
+    /// The host has just got a link to this peer: what waits for the next attempt need wait no longer. Answered by [`Answer::Done`].
+    Reached,
     /// An EDU for this peer. Answered by [`Answer::Done`]: a lasting one once it is durable, a fleeting one at once.
     Edu {
         /// The EDU, whole.

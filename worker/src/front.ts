@@ -4,7 +4,7 @@ import type { HttpResponse } from "hublet";
 import { readBytes } from "./body.js";
 import { type Env, identity } from "./env.js";
 import { MachineHost, type Rows } from "./host.js";
-import { headersOf, responseOf, targetOf, tooLarge, type TypedResponse } from "./http.js";
+import { headersOf, responseOf, targetOf, tooLarge } from "./http.js";
 import { notarised } from "./notary.js";
 import { machineAt } from "./objects.js";
 
@@ -26,7 +26,7 @@ let router: Router | undefined;
 export interface Served {
   endpoint: string;
   origin?: string;
-  response: TypedResponse;
+  response: HttpResponse;
 }
 
 /** Only method, target and headers are read here; the body goes to where it is used. `mayPass` refuses what its sender has no allowance for. */

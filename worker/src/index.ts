@@ -5,6 +5,7 @@ import { Flood } from "./flood.js";
 import { federation, type Served } from "./front.js";
 import { health } from "./health.js";
 import { refuse, respond, targetOf, type TypedResponse, unavailable } from "./http.js";
+import { isKeyName, linkedServer } from "./link.js";
 import { log, reason } from "./log.js";
 import { METRICS } from "./metrics.js";
 import { operator } from "./operator.js";
@@ -28,6 +29,9 @@ let reporter: Reporter | undefined;
 
 export default {
   async fetch(request, env, context): Promise<Response> {
+    const linked = linkedServer(request.url);
+    // A socket that names a server is that peer's object's; whether the name is true it asks itself.
+    if (linked !== undefined && isKeyName(linked)) return env.PEER.getByName(`peer:${linked}`).fetch(request);
     const start = performance.now();
     const served = await serve(request, env);
     reporter ??= new Reporter(async (report) => void (await env.METRICS.getByName(METRICS).report(report)));
@@ -37,7 +41,10 @@ export default {
   },
 } satisfies ExportedHandler<Env>;
 
-async function serve(request: Request, env: Env): Promise<Served> {
+/** The same for what need not be JSON. */
+type Answered = Omit<Served, "response"> & { response: TypedResponse };
+
+async function serve(request: Request, env: Env): Promise<Answered> {
   const from = addressOf(request);
   const [path = ""] = targetOf(request.url).split("?", 1);
   const isOperators = path.startsWith("/_hublet/");
@@ -60,7 +67,7 @@ async function serve(request: Request, env: Env): Promise<Served> {
 const UNPROVEN = [400, 401, 413];
 
 /** Whoever proves to be somebody pays nothing here; nor does a wait cost more waiting. */
-function charge(from: string, served: Served): Served {
+function charge(from: string, served: Answered): Answered {
   const { endpoint, origin, response } = served;
   const { status } = response;
   if (origin !== undefined && status === 200) flood.proved(origin);
@@ -69,7 +76,7 @@ function charge(from: string, served: Served): Served {
   return served;
 }
 
-function note({ endpoint, origin, response }: Served, request: Request, { counts }: Reporter, milliseconds: number): void {
+function note({ endpoint, origin, response }: Answered, request: Request, { counts }: Reporter, milliseconds: number): void {
   const { status } = response;
   counts.add("hublet_requests_total", { endpoint, status });
   counts.observe("hublet_request_seconds", { endpoint }, milliseconds);

@@ -1,13 +1,15 @@
 // The Durable Objects: one a room, one a remote server, one a local user. Each is one machine over its own rows.
 import { DurableObject } from "cloudflare:workers";
 import { decodeAnswer, encodeCall } from "hublet";
-import type { Address, HttpResponse } from "hublet";
+import type { Address, HttpRequest, HttpResponse, SendError } from "hublet";
 import { Alarm } from "./alarm.js";
 import { MAX_BODY, readBytes } from "./body.js";
 import { type Counts, kindOf } from "./counts.js";
 import { type Env, identity } from "./env.js";
+import { federation } from "./front.js";
 import { MachineHost, type Rows } from "./host.js";
-import { headersOf, responseOf, targetOf, tooLarge } from "./http.js";
+import { headersOf, refuse, respond, responseOf, targetOf, tooLarge } from "./http.js";
+import { Link, linkedServer } from "./link.js";
 import { METRICS } from "./metrics.js";
 import { Outbound } from "./outbound.js";
 import { Reporter } from "./reporter.js";
@@ -26,6 +28,11 @@ abstract class MachineObject extends DurableObject<Env> {
     return this.#machine(address).ask(call);
   }
 
+  /** Sends a request to another server. */
+  protected send(server: string, request: HttpRequest): Promise<HttpResponse | SendError> {
+    return this.#outbound.send(server, request);
+  }
+
   override alarm(): void {
     const { address } = this.#alarm;
     this.#alarm.rang();
@@ -41,7 +48,7 @@ abstract class MachineObject extends DurableObject<Env> {
     const kind = kindOf(address);
     return (this.#host ??= new MachineHost(identity(this.env), address, this.#timed(kind), {
       ask: (to, call) => machineAt(this.env, to).ask(to, call),
-      send: (server, request) => this.#outbound.send(server, request),
+      send: (server, request) => this.send(server, request),
       wake: (at) => this.#alarm.set(address, at),
       watch: () => this.#alarm.watch(address),
       notify: (notification) => tell(address, notification, this.#reporter.counts),
@@ -85,6 +92,41 @@ export class Account extends MachineObject {}
 
 export class Peer extends MachineObject {
   #isBehind = false;
+  readonly #link = new Link(this.env.HUBLET_NAME, this.ctx);
+
+  /** The peer opens a socket, over which it is reached from then on. */
+  override fetch(request: Request): Response {
+    const server = linkedServer(request.url);
+    if (server === undefined || request.headers.get("upgrade") !== "websocket") {
+      return respond(refuse(426, "M_UNRECOGNIZED", "open a WebSocket here, and name your server: ?server=NAME"));
+    }
+    return this.#link.accept(server);
+  }
+
+  override async webSocketMessage(socket: WebSocket, text: string | ArrayBuffer): Promise<void> {
+    const { server } = socket.deserializeAttachment() as { server: string };
+    await this.#link.came(socket, text, {
+      // What comes over a socket goes where it would go by HTTP: some of it needs no proof of who asks, and is not this object's.
+      serve: async ({ method, target, headers, body }) => {
+        const request = new Request(`https://${this.env.HUBLET_NAME}${target}`, { method, headers, ...(body.length > 0 && { body }) });
+        return (await federation(request, this.env, () => undefined)).response;
+      },
+      reached: () => void this.ask(`peer:${server}`, encodeCall({ type: "reached" })),
+    });
+  }
+
+  override webSocketClose(): void {
+    this.#link.closed();
+  }
+
+  override webSocketError(): void {
+    this.#link.closed();
+  }
+
+  /** Over the peer's socket where it has one open, else to its address. */
+  protected override send(server: string, request: HttpRequest): Promise<HttpResponse | SendError> {
+    return this.#link.send(server, request) ?? super.send(server, request);
+  }
 
   /** A request that says it comes from this peer. Its body is read here, where it is used. */
   async serve(address: Address, request: Request): Promise<HttpResponse> {

@@ -113,6 +113,9 @@ variants! {
         12 SendEphemeral { sender, what },
         13 History { before, limit },
         14 Restore { from, lines, end },
+        15 SendOnce { txn, sender, kind, state_key, content },
+        16 State { kind, state_key },
+        17 Pending,
     }
     RoomRead {
         0 Event(event),
@@ -128,6 +131,7 @@ variants! {
         3 Keys(needs),
         4 Notarise { minimum_valid_until },
         5 Edu { edu, keep },
+        6 Reached,
     }
     AccountCall {
         0 Invite { origin, keys, version, event, stripped },

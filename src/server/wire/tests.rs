@@ -101,10 +101,20 @@ fn calls() -> Vec<Call> {
         said(Ephemeral::Data { kind: "cursor".into(), data: content("[1.5]") }),
         RoomCall::History { before: i64::MIN, limit: 8 },
         RoomCall::Restore { from: u64::MAX, lines: b"{}\n".to_vec(), end: true },
+        RoomCall::SendOnce {
+            txn: "t1".into(),
+            sender: user("@a:hub.example"),
+            kind: "m.room.topic".into(),
+            state_key: None,
+            content: event.clone(),
+        },
+        RoomCall::State { kind: Some("m.room.member".into()), state_key: None },
+        RoomCall::Pending,
     ];
     let peers = vec![
         PeerCall::Serve(request()),
         PeerCall::Fetch { method: http::Method::GET, target: "/x".into(), body: Some(event.clone()) },
+        PeerCall::Reached,
         PeerCall::Nudge(room()),
         PeerCall::Keys(KeyNeeds {
             server: origin.clone(),

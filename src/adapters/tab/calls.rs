@@ -1,0 +1,185 @@
+//! What a page may ask of the server, whichever tab it is in.
+
+use alloc::{
+    format,
+    rc::Rc,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use serde::Serialize;
+use serde_bytes::ByteBuf;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::MessagePort;
+
+use crate::{
+    adapters::{
+        backup,
+        engine::Engine,
+        links::Tamper,
+        proof::{Proof, prove},
+        store::StoreError,
+    },
+    bindings::{
+        answer::AnswerForm,
+        call::CallForm,
+        form::{self, Argument, field},
+        input::address,
+    },
+    server::{Address, Call},
+};
+
+/// Why a call came to nothing, as the page's error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Failed {
+    code: &'static str,
+    message: String,
+}
+
+/// What came of a call.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Came {
+    Answer(AnswerForm),
+    Error(Failed),
+    Info(Info),
+    Proof(Proof),
+    Bytes(ByteBuf),
+    /// The server at the other end of a link.
+    Named(String),
+    Done(bool),
+}
+
+/// How the server stands.
+#[derive(Debug, Serialize)]
+struct Info {
+    online: bool,
+    peers: Vec<PeerInfo>,
+}
+
+#[derive(Debug, Serialize)]
+struct PeerInfo {
+    server: String,
+    link: &'static str,
+}
+
+/// Runs a call; what came of it is handed to `done`, once and perhaps at once.
+pub(super) fn run(engine: &Rc<Engine>, call: &JsValue, done: impl FnOnce(JsValue) + 'static) {
+    let done = move |came: Came| done(form::to_js(&came).unwrap_or_default());
+    let kind = field(call, "type").and_then(|kind| kind.as_string()).unwrap_or_default();
+    match kind.as_str() {
+        "ask" => {
+            let read = || -> Result<(Address, Call), Argument> {
+                let to = address(field(call, "to").and_then(|to| to.as_string()), "to")?;
+                let asked: CallForm = form::from_js(form::needed(field(call, "call"), "call")?)?;
+                Ok((to, asked.read()?))
+            };
+            match read() {
+                Ok((to, call)) => engine.ask(to, call, |answer| {
+                    done(match answer {
+                        Ok(answer) => Came::Answer(answer.into()),
+                        Err(error) => Came::Error(error.into()),
+                    });
+                }),
+                Err(error) => done(Came::Error(Failed::from(error))),
+            }
+        }
+        "info" => done(Came::Info(Info {
+            online: !engine.links().is_offline(),
+            peers: engine.links().peers().into_iter().map(|(server, link)| PeerInfo { server, link }).collect(),
+        })),
+        "online" | "offline" => {
+            engine.links().set_offline(kind == "offline");
+            done(Came::Done(true));
+        }
+        "proof" => {
+            let read = || -> Result<Proof, Argument> {
+                let event: ByteBuf = form::from_js(form::needed(field(call, "event"), "event")?)?;
+                prove(&event, &form::needed(text(call, "version"), "version")?)
+            };
+            done(read().map_or_else(|error| Came::Error(error.into()), Came::Proof));
+        }
+        "tamper" => {
+            let is_request = text(call, "where").is_some_and(|place| place == "request");
+            engine.links().tamper(if is_request { Tamper::Request } else { Tamper::Event });
+            done(Came::Done(true));
+        }
+        "port" => match field(call, "port").and_then(|port| port.dyn_into::<MessagePort>().ok()) {
+            Some(port) => {
+                let kind = if text(call, "kind").is_some_and(|kind| kind == "rtc") { "rtc" } else { "port" };
+                engine.links().open_port(port, kind, move |server| {
+                    done(if server.is_empty() { Came::Error(Failed::nameless()) } else { Came::Named(server) });
+                });
+            }
+            None => done(Came::Error(Failed::from(Argument::of("port", "must be a MessagePort")))),
+        },
+        "socket" => match (text(call, "server"), text(call, "url")) {
+            (Some(server), Some(url)) => {
+                engine.links().keep_socket(server, url);
+                done(Came::Done(true));
+            }
+            _ => done(Came::Error(Failed::from(Argument::of("socket", "needs a server and a url")))),
+        },
+        "export" => {
+            let engine = engine.clone();
+            spawn_local(async move {
+                let file = backup::write(engine.store()).await;
+                done(file.map_or_else(|error| Came::Error(error.into()), |file| Came::Bytes(ByteBuf::from(file))));
+            });
+        }
+        "import" => {
+            let (engine, file) = (engine.clone(), field(call, "file").map(form::from_js::<ByteBuf>));
+            spawn_local(async move {
+                let Some(Ok(file)) = file else {
+                    return done(Came::Error(Failed::from(Argument::of("file", "must be bytes"))));
+                };
+                // What runs on must write no more: its rows are others' then.
+                let read = backup::read(engine.store(), &file, || engine.stop()).await;
+                done(read.map_or_else(|error| Came::Error(error.into()), |()| Came::Done(true)));
+            });
+        }
+        other => done(Came::Error(Failed::from(Argument::of("type", format!("no call is named `{other}`"))))),
+    }
+}
+
+fn text(call: &JsValue, name: &str) -> Option<String> {
+    field(call, name)?.as_string()
+}
+
+impl Failed {
+    /// Nobody at the other end of a link.
+    fn nameless() -> Self {
+        Self { code: "unreachable", message: "nobody at the other end of the link has proved its name".into() }
+    }
+
+    /// A port cannot be handed to another tab.
+    pub(super) fn not_here() -> Self {
+        let message = "another tab of this server writes, and a port cannot be handed to it: open the link there, or close that tab";
+        Self { code: "unsupported", message: message.into() }
+    }
+
+    /// The browser lacks something.
+    pub(super) fn unsupported(what: &str) -> Self {
+        Self { code: "unsupported", message: format!("this browser lacks what a server needs: {what}") }
+    }
+}
+
+impl From<Argument> for Failed {
+    fn from(Argument(message): Argument) -> Self {
+        Self { code: "argument", message }
+    }
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        let code = match error {
+            StoreError::Quota => "quota",
+            StoreError::Blocked => "blocked",
+            StoreError::Newer => "store_newer",
+            StoreError::Denied => "store_denied",
+            StoreError::Failed(_) => "store",
+        };
+        Self { code, message: error.to_string() }
+    }
+}
