@@ -1,0 +1,212 @@
+import type { Hublet, HubletError, Member, Room, RoomEvent, StateEvent, Traffic } from "hublet/browser";
+
+import { Palette, serverOf, shortServer } from "../names";
+import type { Changes } from "./changes";
+import { Inspection } from "./inspection";
+import { Lanes } from "./lanes";
+import { Log } from "./log";
+import { Notices } from "./notices";
+
+/** Something that a server would not take, and where on the line that was. */
+export interface Refusal {
+  readonly number: number;
+  /** The last event that was in our log then. */
+  readonly after: number;
+  readonly from: string;
+  readonly by: string;
+  readonly reason: string;
+  readonly tampered: boolean;
+}
+
+/** What went over the links, summed. */
+export interface Sums {
+  requests: number;
+  bytesIn: number;
+  bytesOut: number;
+  lastMs: number | undefined;
+}
+
+/** What stands beside the conversation, or in its place where there is no room for both. */
+export type Side = "chat" | "event" | "sensors" | "call" | "scene";
+
+const PAGE = 60;
+
+/** One room as this tab shows it: its log, who is there, what is going on. Everything here is what the API told, in a form to draw from. */
+export class Session {
+  readonly log = new Log();
+  readonly lanes = new Lanes();
+  readonly palette = new Palette();
+  readonly notices = new Notices();
+  readonly refusals: Refusal[] = [];
+  readonly typing = new Set<string>();
+  readonly receipts = new Map<string, string>();
+  readonly sums: Sums = { requests: 0, bytesIn: 0, bytesOut: 0, lastMs: undefined };
+  members: readonly Member[] = [];
+  /** Loaded for those who ask. */
+  state: readonly StateEvent[] = [];
+  older: "more" | "loading" | "end" = "more";
+  selected: string | undefined;
+  side: Side = "chat";
+  /** What the next transaction with events will suffer. */
+  armed: "event" | "request" | undefined;
+  readonly inspection: Inspection;
+  private readonly ending = new AbortController();
+
+  private constructor(
+    readonly hublet: Hublet,
+    readonly room: Room,
+    readonly changes: Changes,
+  ) {
+    this.inspection = new Inspection(room, changes);
+  }
+
+  /** Listens before it reads, so that nothing falls in between. */
+  static async start(hublet: Hublet, room: Room, changes: Changes): Promise<Session> {
+    const session = new Session(hublet, room, changes);
+    session.listen();
+    await Promise.all([session.loadMembers(), session.loadOlder()]);
+    return session;
+  }
+
+  /** Ends with the session: for listeners of panels. */
+  get signal(): AbortSignal {
+    return this.ending.signal;
+  }
+
+  get online(): boolean {
+    return this.hublet.online;
+  }
+
+  end(): void {
+    this.ending.abort();
+  }
+
+  nameOf(user: string): string {
+    return this.members.find((member) => member.user === user)?.displayname ?? `${user.slice(1, user.indexOf(":"))} ${shortServer(serverOf(user))}`;
+  }
+
+  /** The server's first user, whose name stands for it. */
+  nameOfServer(server: string): string {
+    const member = this.joined.find((member) => member.server === server) ?? this.members.find((member) => member.server === server);
+    return member?.displayname ?? shortServer(server);
+  }
+
+  get joined(): readonly Member[] {
+    return this.members.filter((member) => member.membership === "join");
+  }
+
+  /** Whether a server can be reached now: ourselves always, others when a link to them stands. */
+  reaches(server: string): boolean {
+    return server === this.hublet.server || (this.online && this.hublet.peers.some((peer) => peer.server === server && peer.connected));
+  }
+
+  select(eventId: string | undefined): void {
+    this.selected = eventId;
+    this.changes.tell();
+  }
+
+  /** Puts an event under the glass, whatever stood there. */
+  inspect(eventId: string): void {
+    this.side = "event";
+    this.select(eventId);
+  }
+
+  async loadOlder(): Promise<void> {
+    if (this.older === "loading") return;
+    this.older = "loading";
+    this.changes.tell();
+    const first = this.log.events[0]?.position;
+    const answer = await this.attempt("The older events", this.room.timeline({ limit: PAGE, ...(first === undefined ? {} : { before: first }) }));
+    answer?.events.forEach((event) => this.take(event));
+    this.older = answer?.end === false ? "more" : "end";
+    this.changes.tell();
+  }
+
+  async loadState(): Promise<void> {
+    this.state = (await this.attempt("The state", this.room.state())) ?? this.state;
+  }
+
+  /** Waits for what a person asked for, and says so when it fails. */
+  async attempt<T>(what: string, promise: Promise<T>): Promise<T | undefined> {
+    try {
+      return await promise;
+    } catch (error) {
+      this.notices.add("failed", `${what}: ${messageOf(error)}`);
+      this.changes.tell();
+      return undefined;
+    }
+  }
+
+  private listen(): void {
+    const { hublet, room, changes } = this;
+    const options = { signal: this.ending.signal };
+    room.addEventListener("event", ({ detail }) => this.arrive(detail), options);
+    room.addEventListener("updated", ({ detail }) => this.take(detail), options);
+    room.addEventListener("state", ({ detail }) => void (detail.type === "m.room.member" && this.loadMembers()), options);
+    room.addEventListener("typing", ({ detail }) => {
+      if (detail.typing && detail.user !== hublet.user) this.typing.add(detail.user);
+      else this.typing.delete(detail.user);
+      changes.tell();
+    }, options);
+    room.addEventListener("receipt", ({ detail }) => {
+      this.receipts.set(detail.user, detail.eventId);
+      changes.tell();
+    }, options);
+    room.addEventListener("problem", ({ detail }) => {
+      this.notices.add("failed", `The hub broke a rule (${detail.kind}): ${detail.error}`);
+      changes.tell();
+    }, options);
+    hublet.addEventListener("traffic", ({ detail }) => this.account(detail), options);
+    hublet.addEventListener("online", ({ detail }) => this.lane(hublet.server, detail), options);
+    hublet.addEventListener("peer", ({ detail }) => this.lane(detail.server, detail.connected), options);
+  }
+
+  private arrive(event: RoomEvent): void {
+    this.take(event);
+    this.typing.delete(event.sender);
+    if (event.type === "m.room.message" && event.status === "sent" && event.sender !== this.hublet.user) {
+      this.notices.say(`${this.nameOf(event.sender)}: ${String(event.content.body ?? "")}`);
+    }
+    if (event.status === "refused") this.notices.say(`Refused: ${event.error ?? "no reason given"}`);
+  }
+
+  private take(event: RoomEvent): void {
+    this.log.take(event);
+    this.lanes.see(serverOf(event.sender));
+    if (event.hub) this.lanes.see(event.hub);
+    this.changes.tell();
+  }
+
+  private async loadMembers(): Promise<void> {
+    this.members = (await this.attempt("The members", this.room.members())) ?? this.members;
+    for (const { membership, server } of this.members) if (membership === "join") this.lanes.see(server);
+    this.changes.tell();
+  }
+
+  private lane(server: string, connected: boolean): void {
+    this.lanes.mark(server, connected, this.log.head?.position ?? 0);
+    this.changes.tell();
+  }
+
+  private account(traffic: Traffic): void {
+    const { direction, bytes, ms, status, refused, tampered, server } = traffic;
+    this.sums.requests += 1;
+    if (direction === "in") this.sums.bytesIn += bytes;
+    else this.sums.bytesOut += bytes;
+    if (direction === "out" && typeof status === "number") this.sums.lastMs = ms;
+    if (tampered && direction === "out") this.armed = undefined;
+    const reasons = Object.values(refused);
+    if (reasons.length === 0 && typeof status === "number" && status >= 400 && tampered) reasons.push(`the request's own signature: ${status}`);
+    for (const reason of reasons) {
+      const [from, by] = direction === "out" ? [this.hublet.server, server] : [server, this.hublet.server];
+      this.refusals.push({ number: this.refusals.length, after: this.log.head?.position ?? 0, from, by, reason, tampered });
+      this.notices.add("refused", `${this.nameOfServer(by)} refused what ${this.nameOfServer(from)} sent: ${reason}`);
+    }
+    this.changes.tell();
+  }
+}
+
+export function messageOf(error: unknown): string {
+  const { message, code } = error as Partial<HubletError>;
+  return message || code || String(error);
+}
