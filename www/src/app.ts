@@ -1,5 +1,6 @@
 import { Hublet, open, parseLink, type RoomInfo } from "hublet/browser";
 
+import { serverOf } from "./names";
 import { Changes } from "./state/changes";
 import { messageOf, Session } from "./state/session";
 import { displayName, serverName, setDisplayName, wasHere } from "./state/tab";
@@ -53,7 +54,9 @@ export class App {
     });
   }
 
-  joinEdge(name: string, hub: string, url: string, roomId: string): Promise<void> {
+  /** The hub is the server that the room was made at. */
+  joinEdge(name: string, url: string, roomId: string): Promise<void> {
+    const hub = serverOf(roomId);
     return this.enter("Connecting to the hub", name, async (hublet) => {
       await hublet.connectSocket(hub, url);
       return hublet.joinRoom(roomId, hub);

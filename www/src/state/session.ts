@@ -34,9 +34,9 @@ const PAGE = 60;
 /** One room as this tab shows it: its log, who is there, what is going on. Everything here is what the API told, in a form to draw from. */
 export class Session {
   readonly log = new Log();
-  readonly lanes = new Lanes();
+  readonly lanes: Lanes;
   readonly palette = new Palette();
-  readonly notices = new Notices();
+  readonly notices: Notices;
   readonly refusals: Refusal[] = [];
   readonly typing = new Set<string>();
   readonly receipts = new Map<string, string>();
@@ -57,6 +57,8 @@ export class Session {
     readonly room: Room,
     readonly changes: Changes,
   ) {
+    this.notices = new Notices(changes.tell);
+    this.lanes = new Lanes(hublet.server);
     this.inspection = new Inspection(room, changes);
   }
 
@@ -132,7 +134,6 @@ export class Session {
       return await promise;
     } catch (error) {
       this.notices.add("failed", `${what}: ${messageOf(error)}`);
-      this.changes.tell();
       return undefined;
     }
   }
@@ -154,7 +155,6 @@ export class Session {
     }, options);
     room.addEventListener("problem", ({ detail }) => {
       this.notices.add("failed", `The hub broke a rule (${detail.kind}): ${detail.error}`);
-      changes.tell();
     }, options);
     hublet.addEventListener("traffic", ({ detail }) => this.account(detail), options);
     hublet.addEventListener("online", ({ detail }) => this.lane(hublet.server, detail), options);
@@ -172,8 +172,8 @@ export class Session {
 
   private take(event: RoomEvent): void {
     this.log.take(event);
-    this.lanes.see(serverOf(event.sender));
-    if (event.hub) this.lanes.see(event.hub);
+    this.lanes.see(serverOf(event.sender), event.position);
+    if (event.hub) this.lanes.see(event.hub, event.position);
     this.changes.tell();
   }
 
@@ -184,7 +184,7 @@ export class Session {
   }
 
   private lane(server: string, connected: boolean): void {
-    this.lanes.mark(server, connected, this.log.head?.position ?? 0);
+    this.lanes.mark(server, connected, Date.now());
     this.changes.tell();
   }
 

@@ -5,7 +5,7 @@ import { displayName } from "../state/tab";
 import { figure } from "./figure";
 import { themeSwitch } from "./page";
 
-const FIELDS = { name: "name", link: "link", hub: "hub", url: "url", room: "room" };
+const FIELDS = { name: "name", link: "link", url: "url", room: "room" };
 
 /** The first screen: what this is, and the three ways in. */
 export function choose(app: App, error: string | undefined): TemplateResult {
@@ -55,13 +55,18 @@ function elsewhere(): TemplateResult {
 
 function edge(app: App): TemplateResult {
   const off = !app.hasSockets;
+  if (off) {
+    return html`<section class="way">
+      <h2>Hub at the edge</h2>
+      <p>A room whose hub is a Durable Object behind a WebSocket. This build has no such links yet.</p>
+      <button disabled>Connect</button>
+    </section>`;
+  }
   return html`<section class="way">
     <h2>Hub at the edge</h2>
-    <label class="field"><span>Its name</span><input name=${FIELDS.hub} autocomplete="off" spellcheck="false" placeholder="hub.example" ?disabled=${off} /></label>
-    <label class="field"><span>WebSocket</span><input name=${FIELDS.url} autocomplete="off" spellcheck="false" placeholder="wss://hub.example/_hublet/link" ?disabled=${off} /></label>
-    <label class="field"><span>Room</span><input name=${FIELDS.room} autocomplete="off" spellcheck="false" placeholder="!room:hub.example" ?disabled=${off} /></label>
-    <button name="way" value="edge" ?disabled=${off}>Connect</button>
-    ${off ? html`<p class="small">Links over WebSocket are still to come.</p>` : nothing}
+    <label class="field"><span>Address</span><input name=${FIELDS.url} autocomplete="off" spellcheck="false" placeholder="wss://hub.example/_hublet/link" /></label>
+    <label class="field"><span>Room</span><input name=${FIELDS.room} autocomplete="off" spellcheck="false" placeholder="!room:hub.example" /></label>
+    <button name="way" value="edge">Connect</button>
   </section>`;
 }
 
@@ -82,6 +87,6 @@ function enter(app: App, event: SubmitEvent): void {
   const text = (name: string): string => String(data.get(name) ?? "").trim();
   const way = event.submitter?.getAttribute("value") ?? (text(FIELDS.link) ? "link" : "here");
   if (way === "link") void app.joinRoom(text(FIELDS.name), text(FIELDS.link));
-  else if (way === "edge") void app.joinEdge(text(FIELDS.name), text(FIELDS.hub), text(FIELDS.url), text(FIELDS.room));
+  else if (way === "edge") void app.joinEdge(text(FIELDS.name), text(FIELDS.url), text(FIELDS.room));
   else void app.makeRoom(text(FIELDS.name));
 }

@@ -19,7 +19,7 @@ export function laneY(lane: number): number {
 }
 
 export function height(lanes: number): number {
-  return laneY(Math.max(lanes, 1) - 1) + 26;
+  return laneY(Math.max(lanes, 1) - 1) + 38;
 }
 
 export function width(log: Log): number {

@@ -14,23 +14,18 @@ export function room(app: App, session: Session): TemplateResult {
   return html`
     <div class="room">
       ${header(app, session)} ${bench(session)} ${tape(session)}
-      <main class="below" data-side=${sideOf(session)}>${chat(session)} ${side(session)}</main>
-      ${notices(session)}
+      <main class="below" data-side=${sideOf(session)}>${chat(session)} ${side(session)} ${notices(session)}</main>
       <p class="unseen" aria-live="polite">${session.notices.spoken}</p>
     </div>
   `;
 }
 
 function notices(session: Session): TemplateResult {
-  const close = (number: number): void => {
-    session.notices.close(number);
-    session.changes.tell();
-  };
   return html`<ul class="notices" aria-label="Notices">
     ${repeat(
       session.notices.shown,
       ({ number }) => number,
-      ({ number, kind, text }) => html`<li class="notice ${kind}"><span>${text}</span><button class="quiet" @click=${() => close(number)} aria-label="Close this notice">×</button></li>`,
+      ({ number, kind, text }) => html`<li class="notice ${kind}"><span>${text}</span><button class="quiet" @click=${() => session.notices.close(number)} aria-label="Close this notice">×</button></li>`,
     )}
   </ul>`;
 }

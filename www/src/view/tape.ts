@@ -55,8 +55,8 @@ function rails(session: Session): SVGTemplateResult[] {
     const y = laneY(index);
     drawn.push(svg`<path class="lane-rail" d=${`M0 ${y}H${end}`} />`);
     for (const gap of session.lanes.gaps(server)) {
-      const from = xOfPosition(session, gap.from);
-      const to = gap.to === undefined ? end : Math.max(xOfPosition(session, gap.to), from + 24);
+      const from = xOfTime(session, gap.from);
+      const to = gap.to === undefined ? end : Math.max(xOfTime(session, gap.to), from + 24);
       drawn.push(svg`<g class="gap"><rect x=${from} y=${y - 7} width=${Math.max(0, to - from)} height="14" /><path d=${`M${from} ${y}H${to}`} /></g>`);
     }
   });
@@ -82,10 +82,13 @@ function ahead(session: Session): unknown {
 }
 
 function refusals(session: Session): unknown {
+  const tall = height(session.lanes.servers.length);
+  const newest = session.refusals.at(-1);
   return repeat(
     session.refusals,
     ({ number }) => number,
-    ({ after, from, by, reason }) => {
+    (refusal) => {
+      const { after, from, by, reason } = refusal;
       const lane = session.lanes.servers.indexOf(from);
       const x = xOfPosition(session, after) + 8;
       const y = (LINE + laneY(Math.max(lane, 0))) / 2 + 8;
@@ -93,9 +96,15 @@ function refusals(session: Session): unknown {
         <title>${session.nameOfServer(by)} refused this: ${reason}</title>
         <path class="refusal-thread" d=${`M0 ${laneY(Math.max(lane, 0)) - y}V10`} />
         <circle r="10" /><path d="M-4-4l8 8M4-4l-8 8" />
+        ${refusal === newest ? svg`<text x="10" y=${tall - y - 10} text-anchor="end">refused: ${reason}</text>` : nothing}
       </g>`;
     },
   );
+}
+
+/** The right edge of the last event that was sent before. Clocks differ, so this is where a time lies only roughly. */
+function xOfTime(session: Session, time: number): number {
+  return columnX(session.log.events.findLastIndex((event) => event.originServerTs <= time) + 1) - 8;
 }
 
 /** The right edge of the event at a position, or of the nearest one before it. */

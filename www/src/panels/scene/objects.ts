@@ -7,7 +7,7 @@ export const SHAPES = ["cube", "ball", "cone"] as const;
 export type Shape = (typeof SHAPES)[number];
 
 /** Half the floor's side, in centimetres: events hold whole numbers only. */
-export const REACH = 500;
+export const REACH = 300;
 
 /** Something on the floor. */
 export interface Thing {

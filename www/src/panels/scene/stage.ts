@@ -46,10 +46,10 @@ export class Stage {
     this.renderer.setPixelRatio(Math.min(devicePixelRatio, 2));
     const sun = new DirectionalLight(0xffffff, 2.2);
     sun.position.set(300, 800, 500);
-    const floor = new GridHelper(2 * REACH, 20, style("--ink-2"), style("--rule"));
+    const floor = new GridHelper(2 * REACH, 12, style("--ink-2"), style("--rule"));
     this.scene.add(new AmbientLight(0xffffff, 1.1), sun, floor);
-    this.camera.position.set(0, 620, 1050);
-    this.camera.lookAt(0, 0, 40);
+    this.camera.position.set(0, 420, 640);
+    this.camera.lookAt(0, 0, 30);
     const resizing = new ResizeObserver(() => this.resize());
     resizing.observe(this.element);
     signal.addEventListener("abort", () => {

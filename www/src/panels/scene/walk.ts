@@ -22,8 +22,8 @@ const MOVES: Record<string, { go: number; spin: number }> = {
 
 /** Moves this tab's avatar while keys or buttons are held. */
 export class Walk {
-  private x = Math.round((Math.random() - 0.5) * 300);
-  private z = Math.round((Math.random() - 0.5) * 300);
+  private x = Math.round((Math.random() - 0.5) * 360);
+  private z = Math.round(Math.random() * 200);
   private turn = 0;
   private readonly held = new Set<string>();
   private last = 0;
