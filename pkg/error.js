@@ -1,8 +1,11 @@
-// The one class of error that the module throws.
+// The one class of error that the package throws.
 export class HubletError extends Error {
-  constructor(code, message) {
+  constructor(code, message, refusal = {}) {
     super(message);
     this.name = "HubletError";
     this.code = code;
+    this.status = refusal.status;
+    this.errcode = refusal.errcode;
+    this.retryAfterMs = refusal.retryAfterMs;
   }
 }

@@ -5,17 +5,17 @@
 
 extern crate std;
 
-mod answer;
-mod call;
+pub(crate) mod answer;
+pub(crate) mod call;
 mod error;
-mod form;
+pub(crate) mod form;
 mod identity;
-mod input;
+pub(crate) mod input;
 mod machine;
 mod memory_store;
-mod notification;
+pub(crate) mod notification;
 mod output;
-mod request;
+pub(crate) mod request;
 mod router;
 mod server;
 mod types;
@@ -132,7 +132,7 @@ fn safe(number: f64, name: &str) -> Result<u64, Argument> {
 }
 
 /// The whole part of a number from 0 on, read from its bits: the conversion that the lints allow.
-fn whole(number: f64) -> u64 {
+pub(crate) fn whole(number: f64) -> u64 {
     let bits = number.to_bits();
     let exponent = bits >> 52;
     let mantissa = (bits & ((1 << 52) - 1)) | (1 << 52);

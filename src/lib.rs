@@ -38,3 +38,7 @@ pub mod testing;
 // JavaScript: what the WebAssembly module offers.
 #[cfg(feature = "bindings")]
 pub mod bindings;
+
+// The outside, in browsers.
+#[cfg(feature = "browser")]
+pub mod adapters;

@@ -9,12 +9,15 @@ use serde::Serialize;
 use serde_bytes::ByteBuf;
 
 use super::request::{ResponseForm, send_error_word};
-use crate::server::{Answer, Failure};
+use crate::{
+    room::log::FIRST_PLACE,
+    server::{Answer, Failure},
+};
 
 /// An answer.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub(super) enum AnswerForm {
+pub(crate) enum AnswerForm {
     Done,
     Response {
         response: ResponseForm,
@@ -49,11 +52,11 @@ pub(super) enum AnswerForm {
     Other,
 }
 
-/// An entry of a log; a link or a hole has no event.
+/// An entry of a log; a link or a hole has no event. State that came with our join has no place in the log.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Entry {
-    position: i64,
+pub(crate) struct Entry {
+    position: Option<i64>,
     event_id: String,
     event: Option<ByteBuf>,
 }
@@ -61,7 +64,7 @@ pub(super) struct Entry {
 /// An entry of a log, and what was found when it was checked.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct CheckedEntry {
+pub(crate) struct CheckedEntry {
     position: i64,
     event_id: String,
     event: Option<ByteBuf>,
@@ -73,7 +76,7 @@ pub(super) struct CheckedEntry {
 /// An invite that the user has not answered.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Invite {
+pub(crate) struct Invite {
     room_id: String,
     hub: String,
     sender: String,
@@ -83,14 +86,14 @@ pub(super) struct Invite {
 /// A room, and the user's membership of it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Room {
+pub(crate) struct Room {
     room_id: String,
     membership: &'static str,
 }
 
 /// A message to a device.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Message {
+pub(crate) struct Message {
     number: u64,
     message: String,
 }
@@ -98,7 +101,7 @@ pub(super) struct Message {
 /// A refusal: what was wrong, where, what to do.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     status: u16,
     errcode: &'static str,
     error: String,
@@ -130,7 +133,7 @@ impl From<Answer> for AnswerForm {
             Answer::Accepted(event) => Self::Accepted { event_id: event.to_string() },
             Answer::Entries(entries) => {
                 let entry = |(position, id, event): (i64, crate::id::EventId, Option<Vec<u8>>)| Entry {
-                    position,
+                    position: (position >= FIRST_PLACE).then_some(position),
                     event_id: id.to_string(),
                     event: event.map(ByteBuf::from),
                 };

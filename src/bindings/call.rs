@@ -18,13 +18,14 @@ use crate::{
 /// A call: its type, and the fields of all types. One flat form reads smaller than a form a type, and can name the field that is missing.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub(super) struct CallForm {
+pub(crate) struct CallForm {
     r#type: String,
     creator: Option<String>,
     public: bool,
     name: Option<String>,
     version: Option<String>,
     content: Option<String>,
+    txn: Option<String>,
     sender: Option<String>,
     kind: Option<String>,
     state_key: Option<String>,
@@ -50,15 +51,12 @@ pub(super) struct CallForm {
 
 impl CallForm {
     /// The call.
-    pub(super) fn read(mut self) -> Result<Call, Argument> {
+    pub(crate) fn read(mut self) -> Result<Call, Argument> {
         Ok(match self.r#type.as_str() {
             "create" => Call::Room(self.create()?),
-            "send" => Call::Room(RoomCall::SendEvent {
-                sender: parsed(self.sender, "sender", UserId::parse)?,
-                kind: needed(self.kind, "kind")?,
-                state_key: self.state_key,
-                content: document(&needed(self.content, "content")?, "content")?,
-            }),
+            "send" => Call::Room(self.send()?),
+            "state" => Call::Room(RoomCall::State { kind: self.kind, state_key: self.state_key }),
+            "pending" => Call::Room(RoomCall::Pending),
             "member" => Call::Room(RoomCall::Member {
                 user: parsed(self.user, "user", UserId::parse)?,
                 membership: membership(&needed(self.membership, "membership")?)?,
@@ -107,6 +105,16 @@ impl CallForm {
             name: self.name,
             version: parsed(self.version.or_else(|| Some(LINEARIZED_02.id.into())), "version", RoomVersionId::parse)?,
             create_content: self.content.map(|text| document(&text, "content")).transpose()?,
+        })
+    }
+
+    fn send(self) -> Result<RoomCall, Argument> {
+        let sender = parsed(self.sender, "sender", UserId::parse)?;
+        let (kind, state_key) = (needed(self.kind, "kind")?, self.state_key);
+        let content = document(&needed(self.content, "content")?, "content")?;
+        Ok(match self.txn {
+            Some(txn) => RoomCall::SendOnce { txn, sender, kind, state_key, content },
+            None => RoomCall::SendEvent { sender, kind, state_key, content },
         })
     }
 
@@ -171,6 +179,12 @@ mod tests {
             (create, "Room(Create { creator: UserId(@a:b.example), public: true"),
             (send, "Room(SendEvent { sender: UserId(@a:b.example), kind: \"m\", state_key: None, content: {} })"),
             (member, "Room(Member { user: UserId(@a:b.example), membership: Join, via: [ServerName(c.example)] })"),
+            (
+                CallForm { kind: text("m"), content: text("{}"), txn: text("1"), ..from("send") },
+                "Room(SendOnce { txn: \"1\", sender: UserId(@a:b.example), kind: \"m\", state_key: None, content: {} })",
+            ),
+            (CallForm { kind: text("m"), ..form("state") }, "Room(State { kind: Some(\"m\"), state_key: None })"),
+            (form("pending"), "Room(Pending)"),
             (
                 CallForm { typing: Some(true), ..from("typing") },
                 "Room(SendEphemeral { sender: UserId(@a:b.example), what: Typing(true) })",

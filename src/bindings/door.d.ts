@@ -36,8 +36,12 @@ export interface Identity {
 export type Call =
   /** To a room that is not there yet: make it. Answered `created`. */
   | { type: "create"; creator: string; public: boolean; name?: string; version?: string; content?: string }
-  /** To a room: send an event. Answered `accepted`. */
-  | { type: "send"; sender: string; kind: string; stateKey?: string; content: string }
+  /** To a room: send an event. Answered `accepted`. With a transaction ID of the client's own it is sent once, however often it is asked for within a day. */
+  | { type: "send"; sender: string; kind: string; stateKey?: string; content: string; txn?: string }
+  /** To a room: the events of its current state; of one type or key, where these are given. Answered `entries`. */
+  | { type: "state"; kind?: string; stateKey?: string }
+  /** To a room: what our users sent and the hub has not sent back, as LPDUs. Answered `entries`; the positions only count. */
+  | { type: "pending" }
   /** To a room: join, knock or leave; `via` are servers to ask when we are not in it. Answered `accepted`. */
   | { type: "member"; user: string; membership: "join" | "knock" | "leave"; via?: string[] }
   /** To a room: the user types, or has stopped. Answered `done`. */
@@ -77,8 +81,8 @@ export type Answer =
   | { type: "unreachable"; error: SendError }
   | { type: "created"; roomId: string }
   | { type: "accepted"; eventId: string }
-  /** A link or a hole has no event. */
-  | { type: "entries"; entries: { position: number; eventId: string; event?: Uint8Array }[] }
+  /** A link or a hole has no event; state that came with our join has no position. */
+  | { type: "entries"; entries: { position?: number; eventId: string; event?: Uint8Array }[] }
   /** Oldest first. `authorized`: the rules were checked; they are not where what authorises an event lies further back than was read. */
   | {
       type: "history";

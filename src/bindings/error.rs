@@ -11,6 +11,7 @@ use crate::json::JsonError;
 macro_rules! codes {
     ($($code:ident = $text:literal: $meaning:literal),+ $(,)?) => {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(dead_code, reason = "those of pages are thrown by their own code; one table has all")]
         enum Code {
             $(#[doc = $meaning] $code,)+
         }
@@ -42,6 +43,18 @@ codes! {
     JsonSyntax = "json_syntax": "A text is not JSON as RFC 7493 restricts it.",
     JsonLimit = "json_limit": "A text is too long or nests too deep.",
     Argument = "argument": "An argument is not of the form that its function takes; the message names the field.",
+    Refused = "refused": "The rules of the room or another server refuse it; `status` and `errcode` say more. To repeat it does not help.",
+    NotFound = "not_found": "No such room, event or server, or not for us.",
+    Unreachable = "unreachable": "The other server gave no answer; try again later.",
+    Limited = "limited": "Too much at once; `retryAfterMs` says when to come back.",
+    Quota = "quota": "The browser gives this site no more room; nothing was written.",
+    Blocked = "blocked": "Another tab holds an older version of the database open; close or reload it.",
+    StoreNewer = "store_newer": "The database was made by a newer version of hublet.",
+    StoreDenied = "store_denied": "The browser allows this site no database, as in some private windows.",
+    Store = "store": "The database failed otherwise.",
+    Unsupported = "unsupported": "The browser lacks what is needed; the message names it.",
+    Closed = "closed": "The server was closed by this page.",
+    Worker = "worker": "The worker could not be loaded, or died.",
 }
 
 #[wasm_bindgen(raw_module = "../error.js")]

@@ -22,7 +22,7 @@ use crate::{
 /// An input: its type, and the fields of all types.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub(super) struct InputForm {
+pub(crate) struct InputForm {
     r#type: String,
     ticket: u64,
     machine: Option<String>,
@@ -38,7 +38,7 @@ pub(super) struct InputForm {
 
 impl InputForm {
     /// The input of one machine; `call` is the field of that name, which is bytes there.
-    pub(super) fn machine(mut self, call: Option<Vec<u8>>) -> Result<Input, Argument> {
+    pub(crate) fn machine(mut self, call: Option<Vec<u8>>) -> Result<Input, Argument> {
         let ticket = Ticket(self.ticket);
         match self.r#type.as_str() {
             "ask" => Ok(Input::Ask(ticket, decoded(call, "call", Call::decode)?)),
@@ -51,7 +51,7 @@ impl InputForm {
     }
 
     /// The input of a whole server; `call` is the field of that name, which is a plain object there.
-    pub(super) fn server(mut self, call: Option<CallForm>) -> Result<HostInput, Argument> {
+    pub(crate) fn server(mut self, call: Option<CallForm>) -> Result<HostInput, Argument> {
         let ticket = Ticket(self.ticket);
         Ok(match self.r#type.as_str() {
             "ask" => HostInput::Ask(ticket, address(self.to, "to")?, needed(call, "call")?.read()?),
@@ -84,7 +84,7 @@ impl InputForm {
 }
 
 /// Where a machine is, as text.
-pub(super) fn address(text: Option<String>, field: &str) -> Result<Address, Argument> {
+pub(crate) fn address(text: Option<String>, field: &str) -> Result<Address, Argument> {
     let parse = |text: &str| Address::parse(text);
     parse(&needed(text, field)?)
         .ok_or_else(|| Argument::of(field, "must be `room:…`, `peer:…`, `account:…` or `front`"))

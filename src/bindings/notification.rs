@@ -13,7 +13,7 @@ use crate::server::Notification;
 /// A notification.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub(super) enum NotificationForm {
+pub(crate) enum NotificationForm {
     Appended {
         room_id: String,
         position: i64,

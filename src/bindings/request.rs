@@ -10,7 +10,7 @@ use crate::server::{Request, Response, SendError};
 
 /// A request as a plain object.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct RequestForm {
+pub(crate) struct RequestForm {
     method: String,
     target: String,
     headers: Vec<(String, String)>,
@@ -19,13 +19,13 @@ pub(super) struct RequestForm {
 
 /// An answer as a plain object.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct ResponseForm {
+pub(crate) struct ResponseForm {
     status: u16,
     body: ByteBuf,
 }
 
 impl RequestForm {
-    pub(super) fn read(self) -> Result<Request, Argument> {
+    pub(crate) fn read(self) -> Result<Request, Argument> {
         let method =
             http::Method::from_bytes(self.method.as_bytes()).map_err(|error| Argument::of("request.method", error))?;
         Ok(Request { method, target: self.target, headers: self.headers, body: self.body.into_vec() })
@@ -56,7 +56,7 @@ impl From<Response> for ResponseForm {
 }
 
 /// Why there was no answer, as a word.
-pub(super) fn send_error(word: &str) -> Result<SendError, Argument> {
+pub(crate) fn send_error(word: &str) -> Result<SendError, Argument> {
     match word {
         "unreachable" => Ok(SendError::Unreachable),
         "timed_out" => Ok(SendError::TimedOut),
@@ -66,7 +66,7 @@ pub(super) fn send_error(word: &str) -> Result<SendError, Argument> {
 }
 
 /// The word for it.
-pub(super) fn send_error_word(error: SendError) -> &'static str {
+pub(crate) fn send_error_word(error: SendError) -> &'static str {
     match error {
         SendError::Unreachable => "unreachable",
         SendError::TimedOut => "timed_out",

@@ -202,6 +202,29 @@ pub enum RoomCall {
         /// The content, an object.
         content: Document,
     },
+    /// A local user sends an event, once: asked again with the same transaction ID within a day, nothing is sent. Answered by [`Answer::Accepted`] with the ID that
+    /// the first answer gave.
+    SendOnce {
+        /// The transaction ID, the client's own.
+        txn: String,
+        /// The user.
+        sender: UserId,
+        /// The event's type.
+        kind: String,
+        /// The state key of a state event.
+        state_key: Option<String>,
+        /// The content, an object.
+        content: Document,
+    },
+    /// The current state, for local users and operators. Answered by [`Answer::Entries`], in the order of type and state key.
+    State {
+        /// Only of this type.
+        kind: Option<String>,
+        /// Only under this key.
+        state_key: Option<String>,
+    },
+    /// What our users sent and the hub has not sent back: LPDUs in the order in which they were sent. Answered by [`Answer::Entries`].
+    Pending,
     /// A local user joins, knocks at, or leaves a room. Answered by [`Answer::Accepted`].
     Member {
         /// The user.

@@ -12,6 +12,7 @@ mod candidate;
 mod consent;
 mod context;
 mod create;
+mod current;
 mod draft;
 mod ephemeral;
 mod history;
@@ -23,6 +24,7 @@ mod known;
 mod local;
 mod nudge;
 mod offers;
+mod once;
 mod open;
 mod owed;
 mod participant;
@@ -328,6 +330,8 @@ fn reads_only(call: &RoomCall) -> bool {
     match call {
         RoomCall::Read { .. }
         | RoomCall::Timeline { .. }
+        | RoomCall::State { .. }
+        | RoomCall::Pending
         | RoomCall::History { .. }
         | RoomCall::Template { .. }
         | RoomCall::Ephemeral { .. }

@@ -3,12 +3,13 @@
 use alloc::{boxed::Box, vec::Vec};
 
 use super::{
-    consent, create, draft, ephemeral,
+    consent, create, current, draft, ephemeral,
     ephemeral::Paces,
     history,
     hold::Hold,
     hub, join, local,
     offers::Offers,
+    once,
     owed::Owed,
     participant::{self, missed::Missed, unproven::Unproven},
     pending::Pending,
@@ -201,6 +202,13 @@ impl Context {
             RoomCall::SendEvent { sender, kind, state_key, content } => {
                 local::send(self, ticket, draft::Wish { sender, kind, state_key, content })
             }
+            RoomCall::SendOnce { txn, sender, kind, state_key, content } => {
+                once::send(ticket, &txn, draft::Wish { sender, kind, state_key, content })
+            }
+            RoomCall::State { kind, state_key } => {
+                current::state(self, ticket, kind.as_deref(), state_key.as_deref())
+            }
+            RoomCall::Pending => current::pending(self, ticket),
             RoomCall::Member { user, membership, via } => join::work(self, ticket, user, membership, via),
             RoomCall::Ephemeral { origin, edus } => ephemeral::receive(self, ticket, &origin, &edus),
             RoomCall::SendEphemeral { sender, what } => ephemeral::send(self, ticket, sender, what),

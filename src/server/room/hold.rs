@@ -41,7 +41,7 @@ impl Context {
             RoomCall::Receive { origin, .. }
             | RoomCall::SendMember { origin, .. }
             | RoomCall::Invite { origin, .. } => Some(origin),
-            RoomCall::SendEvent { .. } | RoomCall::Member { .. } => None,
+            RoomCall::SendEvent { .. } | RoomCall::SendOnce { .. } | RoomCall::Member { .. } => None,
             _ => return false,
         };
         self.held_until().is_some() && origin != self.hold.server.as_ref()

@@ -88,6 +88,9 @@ variants! {
         11 Timeline { from, limit },
         12 SendEphemeral { sender, what },
         13 History { before, limit },
+        14 SendOnce { txn, sender, kind, state_key, content },
+        15 State { kind, state_key },
+        16 Pending,
     }
     RoomRead {
         0 Event(event),

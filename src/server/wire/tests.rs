@@ -100,6 +100,15 @@ fn calls() -> Vec<Call> {
         said(Ephemeral::Read(event_id(7))),
         said(Ephemeral::Data { kind: "cursor".into(), data: content("[1.5]") }),
         RoomCall::History { before: i64::MIN, limit: 8 },
+        RoomCall::SendOnce {
+            txn: "t1".into(),
+            sender: user("@a:hub.example"),
+            kind: "m.room.topic".into(),
+            state_key: None,
+            content: event.clone(),
+        },
+        RoomCall::State { kind: Some("m.room.member".into()), state_key: None },
+        RoomCall::Pending,
     ];
     let peers = vec![
         PeerCall::Serve(request()),

@@ -1,0 +1,2 @@
+export { HubletError } from "../error.js";
+export type { ErrorCode } from "./module/hublet.js";

@@ -1,0 +1,271 @@
+// A server, as one tab has it.
+import type { Notification } from "./module/hublet.js";
+import { Connection, type Notice, type Opened } from "./connection.js";
+import { Emitter } from "./emitter.js";
+import { HubletError } from "./error.js";
+import { parseLink } from "./link.js";
+import { Room, serverOf, type Membership } from "./room.js";
+
+/** Who writes: this tab's worker, or that of another tab, to which this one hands its calls. */
+export type Role = "writer" | "proxy";
+
+/** What carries the requests between two servers. */
+export type LinkKind = "tabs" | "port" | "socket" | "rtc" | "http" | "none";
+
+/** Another server that can be reached, or no longer. */
+export interface Peer {
+  server: string;
+  link: LinkKind;
+  connected: boolean;
+  /** Milliseconds: when that changed. */
+  since: number;
+}
+
+/** A request between this server and another. */
+export interface Traffic {
+  direction: "out" | "in";
+  server: string;
+  link: LinkKind;
+  method: string;
+  target: string;
+  /** The size of its body. */
+  bytes: number;
+  /** The status of the answer, or why there was none. */
+  status: number | "unreachable" | "timed_out" | "too_large";
+  /** How long it took. */
+  ms: number;
+  /** Events of the transaction that the receiver refused, by ID, with its words. */
+  refused: Record<string, string>;
+  /** Whether it was changed on its way by `tamper`. */
+  tampered: boolean;
+}
+
+export interface RoomInfo {
+  roomId: string;
+  membership: Membership;
+  name?: string;
+  hub?: string;
+}
+
+export interface Invite {
+  roomId: string;
+  sender: string;
+  hub: string;
+}
+
+/** What happens to a server. */
+export interface HubletEvents {
+  role: Role;
+  peer: Peer;
+  online: boolean;
+  rooms: RoomInfo[];
+  invite: Invite;
+  traffic: Traffic;
+}
+
+export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
+  /** The server's name: its public key and `.key.invalid`. */
+  readonly server: string;
+  /** The user's ID. */
+  readonly user: string;
+  readonly #connection: Connection;
+  readonly #rooms = new Map<string, Promise<Room>>();
+  readonly #peers = new Map<string, Peer>();
+  #role: Role;
+  #online = true;
+
+  /** Made by `open`. @internal */
+  constructor(connection: Connection, opened: Opened) {
+    super();
+    this.#connection = connection;
+    this.server = opened.server;
+    this.user = opened.user;
+    this.#role = opened.role;
+    connection.onNotice = (notice) => this.#noticed(notice);
+    connection.onRole = (role) => this.#changed(role);
+  }
+
+  /** Who writes. */
+  get role(): Role {
+    return this.#role;
+  }
+
+  /** Whether the links are not cut by `goOffline`. */
+  get online(): boolean {
+    return this.#online;
+  }
+
+  /** The servers that can be reached. */
+  get peers(): readonly Peer[] {
+    return [...this.#peers.values()].filter(({ connected }) => connected);
+  }
+
+  /** Reads how the server stands. @internal */
+  async refresh(): Promise<void> {
+    const { info } = await this.#connection.call("info");
+    this.#online = info?.online ?? true;
+    for (const { server, link } of info?.peers ?? []) {
+      if (!this.#peers.get(server)?.connected) this.#peers.set(server, { server, link: link as LinkKind, connected: true, since: Date.now() });
+    }
+  }
+
+  /** Makes a room with this server as its hub. `transferable` (true) lets it move to another later. The same `txn` makes no second room. */
+  async createRoom(options: { name?: string; public?: boolean; transferable?: boolean; txn?: string } = {}): Promise<Room> {
+    const { name, public: isPublic = false, transferable = true, txn = crypto.randomUUID() } = options;
+    const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(`${this.user} ${txn}`));
+    const opaque = btoa(String.fromCharCode(...new Uint8Array(hash, 0, 16))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+    const roomId = `!${opaque}:${this.server}`;
+    const content = transferable ? JSON.stringify({ "hublet.hub_transfer": true }) : undefined;
+    try {
+      await this.#connection.ask(`room:${roomId}`, { type: "create", creator: this.user, public: isPublic, name, content }, "created");
+    } catch (error) {
+      // Its ID follows from the transaction's: a room of that ID is the one that was asked for before.
+      if (!(error instanceof HubletError && error.errcode === "M_BAD_STATE")) throw error;
+    }
+    return this.#opened(roomId);
+  }
+
+  /** Joins a room by its link or ID, also where there is an invite. Asked are the servers `via`, else those in the link, the inviter's hub and the server in the room's ID. */
+  async joinRoom(linkOrId: string, via: string | string[] = []): Promise<Room> {
+    const link = parseLink(linkOrId);
+    if (!link) throw new HubletError("argument", `this is no link to a room: ${linkOrId}`);
+    const { roomId } = link;
+    const invite = (await this.invites()).find((invite) => invite.roomId === roomId);
+    const servers = [via, link.via, invite?.hub ?? [], serverOf(roomId)].flat().filter((server) => server !== this.server);
+    const call = { type: "member" as const, user: this.user, membership: "join" as const, via: [...new Set(servers)] };
+    await this.#connection.ask(`room:${roomId}`, call, "accepted");
+    return this.#opened(roomId);
+  }
+
+  /** The rooms that the user is in, is invited to or knocks at. */
+  async rooms(): Promise<RoomInfo[]> {
+    const { rooms } = await this.#connection.ask(`account:${this.user}`, { type: "rooms" }, "rooms");
+    return Promise.all(
+      rooms.map(async ({ roomId, membership }) => {
+        if (membership !== "join") return { roomId, membership };
+        const room = await this.#opened(roomId).catch(() => undefined);
+        return { roomId, membership, name: room?.name, hub: room?.hub };
+      }),
+    );
+  }
+
+  /** A room that the user is in, from what is kept here: no network is asked. */
+  async room(roomId: string): Promise<Room> {
+    return this.#opened(roomId);
+  }
+
+  /** Invites to rooms that the server is not in. */
+  async invites(): Promise<Invite[]> {
+    const { invites } = await this.#connection.ask(`account:${this.user}`, { type: "invites" }, "invites");
+    return invites.map(({ roomId, sender, hub }) => ({ roomId, sender, hub }));
+  }
+
+  async rejectInvite(roomId: string): Promise<void> {
+    const via = (await this.invites()).filter((invite) => invite.roomId === roomId).map(({ hub }) => hub);
+    await this.#connection.ask(`room:${roomId}`, { type: "member", user: this.user, membership: "leave", via }, "accepted");
+  }
+
+  /** Sets the user's profile; `null` removes a field. */
+  async setProfile(profile: { displayname?: string | null; avatarUrl?: string | null }): Promise<void> {
+    const fields = [
+      ["displayname", profile.displayname],
+      ["avatar_url", profile.avatarUrl],
+    ] as const;
+    for (const [field, value] of fields) {
+      if (value === undefined) continue;
+      await this.#connection.ask(`account:${this.user}`, { type: "setProfile", field, value: value ?? undefined }, "done");
+    }
+  }
+
+  /** Cuts every link, as if the plug were pulled: what is sent meanwhile is kept, and goes out in order after `goOnline`. */
+  async goOffline(): Promise<void> {
+    await this.#connection.call("offline");
+  }
+
+  async goOnline(): Promise<void> {
+    await this.#connection.call("online");
+  }
+
+  /** Asks the browser to keep the data even when room is short. Some ask the user, so do it in answer to a click. */
+  async persist(): Promise<boolean> {
+    return (await navigator.storage?.persist?.()) ?? false;
+  }
+
+  async storage(): Promise<{ used: number; quota: number; persisted: boolean }> {
+    const { usage = 0, quota = 0 } = (await navigator.storage?.estimate?.()) ?? {};
+    return { used: usage, quota, persisted: (await navigator.storage?.persisted?.()) ?? false };
+  }
+
+  /** Ends this tab's part. Other tabs of the server go on. */
+  async close(): Promise<void> {
+    // What is under way is done first; a writer that cannot be reached any more keeps nobody waiting.
+    await Promise.race([this.#connection.call("close").catch(() => undefined), new Promise((resolve) => setTimeout(resolve, 1_000))]);
+    this.#connection.end(new HubletError("closed", "the server was closed by this page"));
+    for (const room of this.#rooms.values()) room.then((room) => room.end()).catch(() => undefined);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #opened(roomId: string): Promise<Room> {
+    let room = this.#rooms.get(roomId);
+    if (!room) {
+      room = new Room(this.#connection, this.server, this.user, roomId).load();
+      this.#rooms.set(roomId, room);
+      // One that could not be opened may be there later.
+      room.catch(() => this.#rooms.delete(roomId));
+    }
+    return room;
+  }
+
+  #noticed(notice: Notice): void {
+    switch (notice.notice) {
+      case "told":
+        return this.#told(notice.notification);
+      case "peer": {
+        const peer: Peer = { server: notice.server, link: notice.link as LinkKind, connected: notice.connected, since: notice.at };
+        this.#peers.set(peer.server, peer);
+        return this.emit("peer", peer);
+      }
+      case "online":
+        this.#online = notice.online;
+        return this.emit("online", notice.online);
+      case "traffic": {
+        const { notice: _, answer, ...traffic } = notice;
+        return this.emit("traffic", { ...(traffic as unknown as Traffic), refused: refusedOf(answer) });
+      }
+    }
+  }
+
+  #told(notification: Notification): void {
+    if (notification.type === "invited" && notification.user === this.user) {
+      const { roomId, sender } = notification;
+      this.invites().then((invites) => this.emit("invite", invites.find((invite) => invite.roomId === roomId) ?? { roomId, sender, hub: serverOf(sender) }), ignore);
+    }
+    if (!("roomId" in notification)) return;
+    const { roomId } = notification;
+    this.#rooms.get(roomId)?.then((room) => room.told(notification), ignore);
+    const isOurs = notification.type === "appended" && JSON.parse(new TextDecoder().decode(notification.event)).state_key === this.user;
+    if (isOurs || notification.type === "inviteEnded") this.rooms().then((rooms) => this.emit("rooms", rooms), ignore);
+  }
+
+  #changed(role: Role): void {
+    this.#role = role;
+    this.emit("role", role);
+    this.refresh().catch(ignore);
+    for (const room of this.#rooms.values()) room.then((room) => room.catchUp()).catch(ignore);
+  }
+}
+
+function refusedOf(answer: string | undefined): Record<string, string> {
+  try {
+    const failed: Record<string, { error?: string }> = JSON.parse(answer ?? "{}").failed_pdus ?? {};
+    return Object.fromEntries(Object.entries(failed).map(([id, { error }]) => [id, error ?? ""]));
+  } catch {
+    return {};
+  }
+}
+
+/** For what is tried for its own sake: whoever waits for more is told by its own call. */
+function ignore(): void {}

@@ -1,0 +1,208 @@
+//! The loop around a server's machines: inputs go in, outputs are carried out in their order (the contract in `src/server.rs`). The core never waits; what
+//! takes time here hands its result in as a further input.
+
+use alloc::{
+    boxed::Box,
+    rc::{Rc, Weak},
+    string::ToString,
+    vec::Vec,
+};
+use core::cell::{Cell, RefCell};
+
+use gloo_timers::callback::Timeout;
+use wasm_bindgen_futures::spawn_local;
+
+use super::{
+    clock,
+    links::Links,
+    store::{Store, StoreError},
+};
+use crate::{
+    ordered::Map,
+    server::{
+        Address, Answer, Call, Input, Notification, Output, Request, Response, Ticket,
+        host::{Host, HostInput, HostOutput},
+    },
+    store::{Query, WriteBatch},
+};
+
+/// The longest time that a browser's timer waits.
+const LONGEST_TIMER: u64 = 0x7fff_ffff;
+
+/// Takes what came of a call.
+type Reply = Box<dyn FnOnce(Result<Answer, StoreError>)>;
+
+/// A server at work.
+pub struct Engine {
+    host: RefCell<Host>,
+    store: Store,
+    links: Links,
+    notify: Box<dyn Fn(Notification)>,
+    waiting: RefCell<Map<Ticket, Reply>>,
+    tickets: Cell<u64>,
+    alarm: RefCell<Option<Timeout>>,
+    /// Why a commit failed, while those who waited for it are told.
+    failed: RefCell<Option<StoreError>>,
+    this: Weak<Self>,
+}
+
+impl Engine {
+    /// Runs `host` over `store` and `links`; local users are told by `notify`.
+    pub fn new(host: Host, store: Store, links: Links, notify: Box<dyn Fn(Notification)>) -> Rc<Self> {
+        Rc::new_cyclic(|this| Self {
+            host: RefCell::new(host),
+            store,
+            links,
+            notify,
+            waiting: RefCell::default(),
+            tickets: Cell::new(0),
+            alarm: RefCell::default(),
+            failed: RefCell::default(),
+            this: this.clone(),
+        })
+    }
+
+    /// Goes on with what the rows owe, as after every start.
+    ///
+    /// # Errors
+    /// A [`StoreError`] when the rows cannot be read.
+    pub async fn resume(&self) -> Result<(), StoreError> {
+        for machine in self.store.machines().await? {
+            if let Some(address) = Address::parse(&machine) {
+                self.take(HostInput::Done(address, Input::Woken));
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks a machine.
+    pub fn ask(&self, to: Address, call: Call, reply: impl FnOnce(Result<Answer, StoreError>) + 'static) {
+        let ticket = self.expect(Box::new(reply));
+        self.take(HostInput::Ask(ticket, to, call));
+    }
+
+    /// Answers a request of another server.
+    pub fn serve(&self, request: Request, reply: impl FnOnce(Option<Response>) + 'static) {
+        let ticket = self.expect(Box::new(|answer| {
+            reply(match answer {
+                Ok(Answer::Response(response)) => Some(response),
+                _ => None,
+            });
+        }));
+        self.take(HostInput::Request(ticket, Box::new(request)));
+    }
+
+    /// The rows.
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The ways to other servers.
+    pub const fn links(&self) -> &Links {
+        &self.links
+    }
+
+    fn expect(&self, reply: Reply) -> Ticket {
+        let ticket = Ticket(self.tickets.get().wrapping_add(1));
+        self.tickets.set(ticket.0);
+        self.waiting.borrow_mut().insert(ticket, reply);
+        ticket
+    }
+
+    /// Hands an input in, and carries out all that comes of it.
+    fn take(&self, input: HostInput) {
+        let mut outputs = Vec::new();
+        {
+            let mut host = self.host.borrow_mut();
+            host.handle(clock::moment(), input);
+            while let Some(output) = host.poll() {
+                outputs.push(output);
+            }
+        }
+        for output in outputs {
+            match output {
+                HostOutput::Do(address, output) => self.carry_out(address, output),
+                HostOutput::Respond(ticket, answer) => self.respond(ticket, answer),
+                HostOutput::Wake(at) => self.wake_at(at.millis()),
+            }
+        }
+    }
+
+    fn carry_out(&self, address: Address, output: Output) {
+        match output {
+            Output::Commit(ticket, batch) => self.commit(address, ticket, batch),
+            Output::Read(ticket, queries) => self.read(address, ticket, &queries),
+            Output::Send(ticket, server, request) => {
+                let this = self.this.clone();
+                self.links.send(&server, request, move |result| {
+                    if let Some(engine) = this.upgrade() {
+                        engine.take(HostInput::Done(address, Input::Sent(ticket, result)));
+                    }
+                });
+            }
+            Output::Notify(notification) => (self.notify)(notification),
+            // The host deals with calls between machines; the key is in the machines, so nobody asks for a signature.
+            Output::Sign(..)
+            | Output::NeedKeys(..)
+            | Output::Ask(..)
+            | Output::Respond(..)
+            | Output::Wake(_)
+            | Output::Broken => {}
+        }
+    }
+
+    fn commit(&self, address: Address, ticket: Ticket, batch: WriteBatch) {
+        let applied = self.store.apply(&address.to_string(), batch);
+        let this = self.this.clone();
+        spawn_local(async move {
+            let applied = applied.await;
+            let Some(engine) = this.upgrade() else { return };
+            match applied {
+                Ok(()) => engine.take(HostInput::Done(address, Input::Committed(ticket))),
+                Err(error) => engine.drop_machine(address, error),
+            }
+        });
+    }
+
+    fn read(&self, address: Address, ticket: Ticket, queries: &[Query]) {
+        let rows = self.store.read(&address.to_string(), queries);
+        let this = self.this.clone();
+        spawn_local(async move {
+            let rows = rows.await;
+            let Some(engine) = this.upgrade() else { return };
+            match rows {
+                Ok(rows) => engine.take(HostInput::Done(address, Input::Rows(ticket, rows))),
+                Err(error) => engine.drop_machine(address, error),
+            }
+        });
+    }
+
+    /// A machine whose store failed it is opened anew when it is next spoken to; those who wait are told why.
+    fn drop_machine(&self, address: Address, error: StoreError) {
+        self.failed.replace(Some(error));
+        self.take(HostInput::CommitFailed(address));
+        self.failed.replace(None);
+    }
+
+    fn respond(&self, ticket: Ticket, answer: Answer) {
+        let reply = self.waiting.borrow_mut().remove(&ticket);
+        let failed = self.failed.borrow().clone();
+        if let Some(reply) = reply {
+            reply(match (answer, failed) {
+                (Answer::Unavailable, Some(error)) => Err(error),
+                (answer, _) => Ok(answer),
+            });
+        }
+    }
+
+    fn wake_at(&self, at: u64) {
+        let wait = at.saturating_sub(clock::now().millis()).min(LONGEST_TIMER);
+        let this = self.this.clone();
+        let alarm = Timeout::new(u32::try_from(wait).unwrap_or(u32::MAX), move || {
+            if let Some(engine) = this.upgrade() {
+                engine.take(HostInput::Woken);
+            }
+        });
+        self.alarm.replace(Some(alarm));
+    }
+}

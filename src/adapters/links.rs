@@ -1,0 +1,360 @@
+//! Ways to other servers: they differ in what carries the frames, not in what these say. Whoever receives a request checks its X-Matrix signature in the core.
+//!
+//! A link says what came of a request in time, always: a server that is away is unreachable at once or soon, and the core tries again later.
+
+pub mod frame;
+mod tabs;
+
+use alloc::{
+    boxed::Box,
+    format,
+    rc::{Rc, Weak},
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::cell::{Cell, RefCell};
+
+use gloo_timers::callback::Timeout;
+
+use self::{frame::Frame, tabs::Tabs};
+use super::clock;
+use crate::{
+    id::ServerName,
+    ordered::Map,
+    server::{Identity, Request, Response, SendError},
+};
+
+/// How long a server may take to say that it has a request, in milliseconds.
+const TAKEN_TIME: u32 = 1_000;
+
+/// How long it may take to answer: longer than a hub waits for an invited server.
+const ANSWER_TIME: u32 = 30_000;
+
+type Done = Box<dyn FnOnce(Result<Response, SendError>)>;
+type Serve = Box<dyn Fn(Request, Box<dyn FnOnce(Option<Response>)>)>;
+type Post = Rc<dyn Fn(&Frame) -> bool>;
+
+/// What happens on the links, for those who watch.
+#[derive(Clone, Debug)]
+pub enum LinkEvent {
+    /// A server can be reached, or no longer.
+    Peer {
+        /// Which.
+        server: String,
+        /// Over what.
+        link: &'static str,
+        /// Whether it can.
+        connected: bool,
+    },
+    /// All links were cut, or put back.
+    Online(bool),
+    /// A request was answered, or not.
+    Traffic {
+        /// Whether it was ours.
+        is_ours: bool,
+        /// The other server.
+        server: String,
+        /// Over what.
+        link: &'static str,
+        /// The method.
+        method: String,
+        /// Path and query.
+        target: String,
+        /// How large the body was.
+        bytes: usize,
+        /// The status of the answer.
+        outcome: Result<u16, SendError>,
+        /// The body of the answer to a transaction.
+        answer: Option<String>,
+        /// How long it took, in milliseconds.
+        took: u64,
+        /// Whether it was changed on its way on purpose.
+        tampered: bool,
+    },
+}
+
+/// All links of a server.
+pub struct Links {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    identity: Identity,
+    watch: Box<dyn Fn(LinkEvent)>,
+    serve: RefCell<Option<Serve>>,
+    is_offline: Cell<bool>,
+    tabs: RefCell<Option<Tabs>>,
+    peers: RefCell<Map<String, &'static str>>,
+    waiting: RefCell<Map<String, Waiting>>,
+    /// Begins every ID of a request, so that an answer to an earlier life of this server finds nobody.
+    life: String,
+    sent: Cell<u64>,
+    this: Weak<Inner>,
+}
+
+struct Waiting {
+    done: Done,
+    server: String,
+    link: &'static str,
+    method: String,
+    target: String,
+    bytes: usize,
+    since: u64,
+    /// Gives up.
+    timer: Timeout,
+}
+
+impl Links {
+    /// The links of a server; who watches is told what happens on them.
+    pub fn new(identity: Identity, watch: impl Fn(LinkEvent) + 'static) -> Self {
+        let life = clock::random::<8>().unwrap_or_default().map(|byte| format!("{byte:02x}")).concat();
+        let inner = Rc::new_cyclic(|this| Inner {
+            identity,
+            watch: Box::new(watch),
+            serve: RefCell::default(),
+            is_offline: Cell::new(false),
+            tabs: RefCell::default(),
+            peers: RefCell::default(),
+            waiting: RefCell::default(),
+            life,
+            sent: Cell::new(0),
+            this: this.clone(),
+        });
+        Self { inner }
+    }
+
+    /// The server's name.
+    pub fn name(&self) -> String {
+        self.inner.us()
+    }
+
+    /// Requests of others go to `serve` from now on.
+    pub fn serve_with(&self, serve: impl Fn(Request, Box<dyn FnOnce(Option<Response>)>) + 'static) {
+        self.inner.serve.replace(Some(Box::new(serve)));
+    }
+
+    /// Links to the servers in other tabs of this origin. Whether the browser can.
+    pub fn open_tabs(&self) -> bool {
+        let this = self.inner.this.clone();
+        let tabs = Tabs::open(move |frame| {
+            if let Some(links) = this.upgrade() {
+                links.came_by_tabs(frame);
+            }
+        });
+        let is_open = tabs.is_some();
+        self.inner.tabs.replace(tabs);
+        self.inner.announce();
+        is_open
+    }
+
+    /// Cuts every link, or puts all back.
+    pub fn set_offline(&self, is_offline: bool) {
+        if self.inner.is_offline.replace(is_offline) == is_offline {
+            return;
+        }
+        if is_offline {
+            self.inner.cut();
+        } else {
+            self.inner.announce();
+        }
+        (self.inner.watch)(LinkEvent::Online(!is_offline));
+    }
+
+    /// Whether every link is cut.
+    pub fn is_offline(&self) -> bool {
+        self.inner.is_offline.get()
+    }
+
+    /// The servers that can be reached, and over what.
+    pub fn peers(&self) -> Vec<(String, &'static str)> {
+        self.inner.peers.borrow().iter().map(|(server, link)| (server.clone(), *link)).collect()
+    }
+
+    /// Says good-bye.
+    pub fn close(&self) {
+        self.inner.post_to_tabs(&Frame::Gone { from: self.inner.us() });
+        self.inner.is_offline.set(true);
+        self.inner.tabs.replace(None);
+    }
+
+    /// Sends a request; what comes of it is handed to `done`, once and later.
+    pub fn send(
+        &self,
+        server: &ServerName,
+        request: Request,
+        done: impl FnOnce(Result<Response, SendError>) + 'static,
+    ) {
+        self.inner.send(server, request, Box::new(done));
+    }
+}
+
+impl Inner {
+    fn us(&self) -> String {
+        self.identity.name().to_string()
+    }
+
+    fn announce(&self) {
+        self.post_to_tabs(&Frame::Who { from: self.us() });
+        self.post_to_tabs(&Frame::Here { from: self.us() });
+    }
+
+    fn cut(&self) {
+        if let Some(tabs) = &*self.tabs.borrow() {
+            tabs.post(&Frame::Gone { from: self.us() });
+        }
+        let peers = core::mem::take(&mut *self.peers.borrow_mut());
+        for (server, link) in peers {
+            (self.watch)(LinkEvent::Peer { server, link, connected: false });
+        }
+        let waiting: Vec<String> = self.waiting.borrow().keys().cloned().collect();
+        for id in waiting {
+            self.settle(&id, Err(SendError::Unreachable));
+        }
+    }
+
+    fn post_to_tabs(&self, frame: &Frame) -> bool {
+        !self.is_offline.get() && self.tabs.borrow().as_ref().is_some_and(|tabs| tabs.post(frame))
+    }
+
+    /// What carries frames to a server, and its name.
+    fn way_to(&self, _: &str) -> Option<(&'static str, Post)> {
+        if self.is_offline.get() || self.tabs.borrow().is_none() {
+            return None;
+        }
+        let this = self.this.clone();
+        Some((tabs::NAME, Rc::new(move |frame| this.upgrade().is_some_and(|links| links.post_to_tabs(frame)))))
+    }
+
+    fn send(&self, server: &ServerName, request: Request, done: Done) {
+        self.sent.set(self.sent.get().wrapping_add(1));
+        let id = format!("{}{}", self.life, self.sent.get());
+        let server = server.to_string();
+        let way = self.way_to(&server);
+        let waiting = Waiting {
+            done,
+            link: way.as_ref().map_or("none", |(link, _)| link),
+            method: request.method.to_string(),
+            target: request.target.clone(),
+            bytes: request.body.len(),
+            since: clock::now().millis(),
+            timer: self.give_up(&id, if way.is_some() { TAKEN_TIME } else { 0 }, SendError::Unreachable),
+            server: server.clone(),
+        };
+        self.waiting.borrow_mut().insert(id.clone(), waiting);
+        let frame = Frame::request(id, &self.us(), &server, request);
+        if let (Some((_, post)), Some(frame)) = (way, frame) {
+            post(&frame);
+        }
+    }
+
+    fn give_up(&self, id: &str, after: u32, error: SendError) -> Timeout {
+        let (this, id) = (self.this.clone(), String::from(id));
+        Timeout::new(after, move || {
+            if let Some(links) = this.upgrade() {
+                links.settle(&id, Err(error));
+            }
+        })
+    }
+
+    fn settle(&self, id: &str, result: Result<Response, SendError>) {
+        let Some(waiting) = self.waiting.borrow_mut().remove(id) else { return };
+        let is_transaction = waiting.target.contains("/send/");
+        let answer = result.as_ref().ok().filter(|_| is_transaction);
+        let event = LinkEvent::Traffic {
+            is_ours: true,
+            server: waiting.server.clone(),
+            link: waiting.link,
+            method: waiting.method,
+            target: waiting.target,
+            bytes: waiting.bytes,
+            outcome: result.as_ref().map(|response| response.status).map_err(|error| *error),
+            answer: answer.map(|response| String::from_utf8_lossy(&response.body).into_owned()),
+            took: clock::now().millis().saturating_sub(waiting.since),
+            tampered: false,
+        };
+        if result.is_err() && !self.is_offline.get() {
+            self.lost(&waiting.server);
+        }
+        (self.watch)(event);
+        (waiting.done)(result);
+    }
+
+    fn found(&self, server: &str, link: &'static str) {
+        if server == self.identity.name().as_str() || ServerName::parse(server).is_err() {
+            return;
+        }
+        if self.peers.borrow_mut().insert(server.into(), link) != Some(link) {
+            (self.watch)(LinkEvent::Peer { server: server.into(), link, connected: true });
+        }
+    }
+
+    fn lost(&self, server: &str) {
+        let lost = self.peers.borrow_mut().remove(server);
+        if let Some(link) = lost {
+            (self.watch)(LinkEvent::Peer { server: server.into(), link, connected: false });
+        }
+    }
+
+    fn came_by_tabs(self: &Rc<Self>, frame: Frame) {
+        if self.is_offline.get() {
+            return;
+        }
+        let this = self.this.clone();
+        let reply: Post = Rc::new(move |frame| this.upgrade().is_some_and(|links| links.post_to_tabs(frame)));
+        match frame {
+            Frame::Who { from } => {
+                self.found(&from, tabs::NAME);
+                self.post_to_tabs(&Frame::Here { from: self.us() });
+            }
+            Frame::Here { from } => self.found(&from, tabs::NAME),
+            Frame::Gone { from } => self.lost(&from),
+            frame => self.came(frame, tabs::NAME, &reply),
+        }
+    }
+
+    /// Deals with a request or an answer, whatever it came over.
+    fn came(self: &Rc<Self>, frame: Frame, link: &'static str, reply: &Post) {
+        let us = self.us();
+        match frame {
+            Frame::Request { id, to, from, method, target, headers, body } if to == us => {
+                let bytes = body.len();
+                let Some(request) = frame::request(&method, target.clone(), headers, body) else { return };
+                reply(&Frame::Taken { id: id.clone(), to: from.clone() });
+                self.found(&from, link);
+                let (this, reply, since) = (self.this.clone(), reply.clone(), clock::now().millis());
+                let answer = Box::new(move |response: Option<Response>| {
+                    // No answer is left out so that the other side asks again: the machine that had the request is gone.
+                    let (Some(links), Some(response)) = (this.upgrade(), response) else { return };
+                    let is_transaction = target.contains("/send/");
+                    let answer = is_transaction.then(|| String::from_utf8_lossy(&response.body).into_owned());
+                    (links.watch)(LinkEvent::Traffic {
+                        is_ours: false,
+                        server: from.clone(),
+                        link,
+                        method,
+                        target,
+                        bytes,
+                        outcome: Ok(response.status),
+                        answer,
+                        took: clock::now().millis().saturating_sub(since),
+                        tampered: false,
+                    });
+                    reply(&frame::response(id, from, response));
+                });
+                if let Some(serve) = &*self.serve.borrow() {
+                    serve(request, answer);
+                }
+            }
+            Frame::Taken { id, to } if to == us => {
+                let timer = self.give_up(&id, ANSWER_TIME, SendError::TimedOut);
+                if let Some(waiting) = self.waiting.borrow_mut().get_mut(&id) {
+                    waiting.timer = timer;
+                }
+            }
+            Frame::Response { id, to, status, body } if to == us => {
+                self.settle(&id, Ok(Response { status, body: body.into_bytes() }));
+            }
+            _ => {}
+        }
+    }
+}

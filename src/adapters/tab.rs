@@ -1,0 +1,341 @@
+//! One tab's part of a server. Tabs that open the same name share one server: a Web Lock makes one of them its writer, and the others hand it their page's
+//! calls over a `BroadcastChannel`. When the writer dies the next in the line for the lock goes on from the rows, and what was not answered is asked again.
+//!
+//! Invariant: only who holds the lock opens the rows, so two tabs never write one log.
+
+mod calls;
+mod channel;
+mod notice;
+mod options;
+
+use alloc::{
+    boxed::Box,
+    format,
+    rc::{Rc, Weak},
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::cell::{Cell, RefCell};
+
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::DedicatedWorkerGlobalScope;
+
+use self::{
+    calls::{Failed, run},
+    channel::{Channel, Message},
+    notice::{Notice, Told},
+    options::{Kept, Options},
+};
+use super::{
+    clock,
+    engine::Engine,
+    idb::IndexedStore,
+    links::Links,
+    locks::{self, Held},
+    secret,
+    store::{Store, StoreError},
+};
+use crate::{
+    bindings::form::{self, Argument},
+    crypto::SigningKey,
+    id::{KeyId, ServerName},
+    ordered::Map,
+    server::{Identity, Signer, host::Host},
+};
+
+/// A tab's part of a server; lives in a dedicated Worker, and speaks to the page by messages.
+#[wasm_bindgen]
+pub struct Tab {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    options: Options,
+    /// This tab among those of the server.
+    id: String,
+    channel: RefCell<Option<Channel>>,
+    role: RefCell<Role>,
+    /// The writer's life that knows of our calls, and how its server is called.
+    writer: RefCell<Option<(String, String)>>,
+    /// The page's calls that are not answered, by their number.
+    pending: RefCell<Map<u32, JsValue>>,
+    /// Who asked for what while we write: calls of other tabs that are under way or answered, so that one told twice is done once.
+    asked: RefCell<Map<(String, u32), ()>>,
+    opened: Cell<bool>,
+    this: Weak<Inner>,
+}
+
+enum Role {
+    /// Waits in the line for the lock.
+    Proxy,
+    /// Holds it, and reads the rows.
+    Opening(Option<Held>),
+    /// Runs the server.
+    Writer(Rc<Engine>, #[expect(dead_code, reason = "it is released by being dropped")] Option<Held>),
+    Closed,
+}
+
+#[wasm_bindgen]
+impl Tab {
+    /// Takes part in a server. That it is ready, or why not, is told the page as the answer to call 0.
+    ///
+    /// # Errors
+    /// What is wrong with the options.
+    #[wasm_bindgen(constructor)]
+    pub fn new(options: JsValue) -> Result<Self, JsValue> {
+        let options: Options = form::from_js(options).map_err(|Argument(words)| JsValue::from(words))?;
+        let id = clock::random::<8>().unwrap_or_default().map(|byte| format!("{byte:02x}")).concat();
+        let inner = Rc::new_cyclic(|this| Inner {
+            options,
+            id,
+            channel: RefCell::default(),
+            role: RefCell::new(Role::Proxy),
+            writer: RefCell::default(),
+            pending: RefCell::default(),
+            asked: RefCell::default(),
+            opened: Cell::new(false),
+            this: this.clone(),
+        });
+        inner.begin();
+        Ok(Self { inner })
+    }
+
+    /// Takes a call of the page: an object with its number as `id`, from 1 on, and its `type`.
+    pub fn take(&self, call: JsValue) {
+        let id = form::field(&call, "id").and_then(|id| id.as_f64()).map(crate::bindings::whole);
+        if let Some(id) = id.and_then(|id| u32::try_from(id).ok()) {
+            if form::field(&call, "type").is_some_and(|kind| kind == "close") {
+                return self.inner.close(id);
+            }
+            self.inner.pending.borrow_mut().insert(id, call.clone());
+            self.inner.pass_on(id, &call);
+        }
+    }
+}
+
+impl Inner {
+    fn begin(self: &Rc<Self>) {
+        if self.options.store == Kept::Memory {
+            return self.open(None);
+        }
+        let this = self.this.clone();
+        let came = move |message| {
+            if let Some(tab) = this.upgrade() {
+                tab.came(message);
+            }
+        };
+        let Some(channel) = Channel::open(&self.options.name, came) else {
+            return self.fail(&Failed::unsupported("BroadcastChannel"));
+        };
+        channel.post(&Message::Hello { from: self.id.clone() });
+        self.channel.replace(Some(channel));
+        let this = self.this.clone();
+        let granted = move |held| {
+            if let Some(tab) = this.upgrade() {
+                tab.open(Some(held));
+            }
+        };
+        if !locks::wait_for(&format!("hublet:{}", self.options.name), granted) {
+            self.fail(&Failed::unsupported("Web Locks; the page must be served over https or from localhost"));
+        }
+    }
+
+    /// Becomes the writer.
+    fn open(self: &Rc<Self>, held: Option<Held>) {
+        if matches!(*self.role.borrow(), Role::Closed) {
+            return;
+        }
+        self.role.replace(Role::Opening(held));
+        let tab = self.clone();
+        spawn_local(async move {
+            match tab.engine().await {
+                Ok(engine) => tab.write_with(engine).await,
+                Err(error) => {
+                    // The lock goes on to the next, who may have more luck.
+                    tab.role.replace(Role::Closed);
+                    tab.fail(&error.into());
+                }
+            }
+        });
+    }
+
+    async fn engine(self: &Rc<Self>) -> Result<Rc<Engine>, StoreError> {
+        let (store, seed) = match self.options.store {
+            Kept::Memory => (Store::in_memory(), secret::fresh()?),
+            Kept::Indexeddb => {
+                let store = IndexedStore::open(&format!("hublet:{}", self.options.name)).await?;
+                let seed = secret::seed(&store).await?;
+                (Store::Indexed(store), seed)
+            }
+        };
+        let identity = identity(&seed)?;
+        let this = self.this.clone();
+        let told = move |notice: Notice| {
+            if let Some(tab) = this.upgrade() {
+                tab.tell(&notice);
+            }
+        };
+        let (notify, watch) = (told.clone(), told);
+        let links = Links::new(identity.clone(), move |event| watch(event.into()));
+        let host = Host::new(identity, None);
+        let engine = Engine::new(host, store, links, Box::new(move |notification| notify(notification.into())));
+        let serving = Rc::downgrade(&engine);
+        engine.links().serve_with(move |request, answer| match serving.upgrade() {
+            Some(engine) => engine.serve(request, answer),
+            None => answer(None),
+        });
+        Ok(engine)
+    }
+
+    async fn write_with(self: &Rc<Self>, engine: Rc<Engine>) {
+        let held = match self.role.replace(Role::Closed) {
+            Role::Opening(held) => held,
+            // Closed meanwhile.
+            _ => return,
+        };
+        let server = engine.links().name();
+        if self.options.links.tabs {
+            engine.links().open_tabs();
+        }
+        self.role.replace(Role::Writer(engine.clone(), held));
+        self.writer.replace(Some((self.id.clone(), server.clone())));
+        self.asked.replace(Map::default());
+        if let Err(error) = engine.resume().await {
+            return self.fail(&error.into());
+        }
+        self.post(&Message::Writer { life: self.id.clone(), server });
+        self.ready();
+        let pending: Vec<_> = self.pending.borrow().iter().map(|(id, call)| (*id, call.clone())).collect();
+        for (id, call) in pending {
+            self.pass_on(id, &call);
+        }
+    }
+
+    /// Tells the page once that calls are answered, and each time who answers them.
+    fn ready(&self) {
+        let Some((_, server)) = self.writer.borrow().clone() else { return };
+        let role = if matches!(*self.role.borrow(), Role::Writer(..)) { "writer" } else { "proxy" };
+        if !self.opened.replace(true) {
+            let user = format!("@{}:{server}", self.options.user);
+            self.to_page(&Told::opened(server, user, role));
+        } else {
+            self.to_page(&Told::role(role));
+        }
+    }
+
+    fn fail(&self, failed: &Failed) {
+        self.to_page(&Told::failed(0, failed));
+    }
+
+    /// Ends this tab's part: whoever is next in the line goes on.
+    fn close(&self, id: u32) {
+        if let Role::Writer(engine, _) = &*self.role.borrow() {
+            engine.links().close();
+        }
+        self.role.replace(Role::Closed);
+        self.channel.replace(None);
+        self.to_page(&Told::done(id));
+    }
+
+    /// Hands a call of our page to whoever writes; while nobody does it waits.
+    fn pass_on(self: &Rc<Self>, id: u32, call: &JsValue) {
+        let engine = match &*self.role.borrow() {
+            Role::Writer(engine, _) => Some(engine.clone()),
+            _ => None,
+        };
+        match (engine, &*self.writer.borrow()) {
+            (Some(engine), _) => {
+                let this = self.this.clone();
+                run(&engine, call, move |told| {
+                    if let Some(tab) = this.upgrade() {
+                        tab.answered(id, told);
+                    }
+                });
+            }
+            (None, Some((life, _))) => {
+                self.post(&Message::Call { life: life.clone(), from: self.id.clone(), id, call: call.clone() });
+            }
+            (None, None) => {}
+        }
+    }
+
+    fn answered(&self, id: u32, mut told: JsValue) {
+        if self.pending.borrow_mut().remove(&id).is_some() {
+            notice::number(&mut told, id);
+            post_to_page(&told);
+        }
+    }
+
+    /// Deals with what another tab of the server says.
+    fn came(self: &Rc<Self>, message: Message) {
+        let engine = match &*self.role.borrow() {
+            Role::Writer(engine, _) => Some(engine.clone()),
+            _ => None,
+        };
+        match (message, engine) {
+            (Message::Hello { .. }, Some(engine)) => {
+                self.post(&Message::Writer { life: self.id.clone(), server: engine.links().name() });
+            }
+            (Message::Call { life, from, id, call }, Some(engine)) if life == self.id => {
+                if self.asked.borrow_mut().insert((from.clone(), id), ()).is_some() {
+                    return;
+                }
+                let this = self.this.clone();
+                run(&engine, &call, move |told| {
+                    if let Some(tab) = this.upgrade() {
+                        tab.post(&Message::Answer { to: from, id, told });
+                    }
+                });
+            }
+            (Message::Writer { life, server }, None) => {
+                let is_new = self.writer.borrow().as_ref().is_none_or(|(known, _)| *known != life);
+                if !is_new {
+                    return;
+                }
+                self.writer.replace(Some((life, server)));
+                self.ready();
+                let pending: Vec<_> = self.pending.borrow().iter().map(|(id, call)| (*id, call.clone())).collect();
+                for (id, call) in pending {
+                    self.pass_on(id, &call);
+                }
+            }
+            (Message::Answer { to, id, told }, _) if to == self.id => self.answered(id, told),
+            (Message::Notice { notice }, None) => post_to_page(&notice),
+            _ => {}
+        }
+    }
+
+    /// Tells every page of the server.
+    fn tell(&self, notice: &Notice) {
+        let Some(notice) = notice.write() else { return };
+        post_to_page(&notice);
+        self.post(&Message::Notice { notice });
+    }
+
+    fn post(&self, message: &Message) {
+        if let Some(channel) = &*self.channel.borrow() {
+            channel.post(message);
+        }
+    }
+
+    fn to_page(&self, told: &Told) {
+        if let Some(told) = told.write() {
+            post_to_page(&told);
+        }
+    }
+}
+
+/// The page has the other end of the worker; what it cannot be told any more nobody waits for.
+fn post_to_page(message: &JsValue) {
+    let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
+    let _ = scope.post_message(message);
+}
+
+fn identity(seed: &[u8; 32]) -> Result<Identity, StoreError> {
+    let key = SigningKey::from_seed(seed);
+    let failed = |words: String| StoreError::Failed(format!("the server's key cannot be used: {words}"));
+    let name = ServerName::key_name_of(&key.public()).map_err(|error| failed(error.to_string()))?;
+    let key_id = KeyId::parse("ed25519:key").map_err(|error| failed(error.to_string()))?;
+    Ok(Identity::new(name, key_id, Signer::Held(key), Vec::new()))
+}
