@@ -10,6 +10,11 @@ export type Screen =
   | { readonly at: "opening"; readonly what: string }
   | { readonly at: "room"; readonly session: Session };
 
+/** There once the package has links over WebSocket. */
+interface Sockets {
+  connectSocket(server: string, url: string): Promise<unknown>;
+}
+
 /** What a tab's user may do beside the objects of the demo, which everybody in the room may place. */
 const EVERYBODY = 0;
 const NAME = "Bench";
@@ -32,7 +37,7 @@ export class App {
 
   /** Whether this build's API reaches a hub behind a WebSocket. */
   get hasSockets(): boolean {
-    return typeof Hublet.prototype.connectSocket === "function";
+    return "connectSocket" in Hublet.prototype;
   }
 
   makeRoom(name: string): Promise<void> {
@@ -58,7 +63,7 @@ export class App {
   joinEdge(name: string, url: string, roomId: string): Promise<void> {
     const hub = serverOf(roomId);
     return this.enter("Connecting to the hub", name, async (hublet) => {
-      await hublet.connectSocket(hub, url);
+      await (hublet as Hublet & Sockets).connectSocket(hub, url);
       return hublet.joinRoom(roomId, hub);
     });
   }
@@ -97,8 +102,8 @@ export class App {
     this.show({ at: "opening", what });
     try {
       const hublet = await this.open();
-      await hublet.setProfile({ displayname: displayName() });
       const session = await Session.start(hublet, await find(hublet), this.changes);
+      await session.introduce(displayName());
       history.replaceState(null, "", new URL(session.room.link(location.href)).hash);
       this.show({ at: "room", session });
     } catch (error) {

@@ -16,6 +16,11 @@ export function serverOf(user: string): string {
   return user.slice(user.indexOf(":") + 1);
 }
 
+/** The server that gave an event its place: events of a hub's own users do not name it apart. */
+export function hubOf(event: { readonly hub?: string | undefined; readonly sender: string }): string {
+  return event.hub ?? serverOf(event.sender);
+}
+
 /** A key name is 52 letters long; the first six tell servers apart. */
 export function shortServer(server: string): string {
   return server.endsWith(".key.invalid") ? server.slice(0, 6) : server;

@@ -1,5 +1,7 @@
 import type { RoomEvent } from "hublet/browser";
 
+import { serverOf } from "../names";
+
 /** One word for the label on the line. */
 const LABELS: Record<string, string> = {
   "m.room.create": "create",
@@ -35,7 +37,7 @@ export function sentence(event: RoomEvent, nameOf: (user: string) => string, nam
     case "m.room.name":
       return `${who} named the room “${String(event.content.name ?? "")}”`;
     case "m.room.hub":
-      return `${who} handed the room to another hub${event.stateKey ? `: ${nameOfServer(event.stateKey)}` : ""}`;
+      return `${nameOfServer(serverOf(event.sender))} is the hub from here on`;
     case "m.call.invite":
       return `${who} is calling`;
     case "m.call.hangup":
@@ -50,7 +52,7 @@ export function sentence(event: RoomEvent, nameOf: (user: string) => string, nam
 function membership(event: RoomEvent, who: string, whom: string): string {
   switch (event.content.membership) {
     case "join":
-      return `${event.content.displayname ?? whom} joined`;
+      return `${whom} joined`;
     case "invite":
       return `${who} invited ${whom}`;
     case "leave":

@@ -1,7 +1,9 @@
 import type { Hublet, HubletError, Member, Room, RoomEvent, StateEvent, Traffic } from "hublet/browser";
 
 import { Palette, serverOf, shortServer } from "../names";
+import { sentence } from "../proof/describe";
 import type { Changes } from "./changes";
+import { listenForHub } from "./hub";
 import { Inspection } from "./inspection";
 import { Lanes } from "./lanes";
 import { Log } from "./log";
@@ -28,6 +30,9 @@ export interface Sums {
 
 /** What stands beside the conversation, or in its place where there is no room for both. */
 export type Side = "chat" | "event" | "sensors" | "call" | "scene";
+
+/** The state that tells who is here and what they may do. */
+const MEMBERS = new Set(["m.room.member", "m.room.power_levels"]);
 
 const PAGE = 60;
 
@@ -66,6 +71,7 @@ export class Session {
   static async start(hublet: Hublet, room: Room, changes: Changes): Promise<Session> {
     const session = new Session(hublet, room, changes);
     session.listen();
+    listenForHub(session);
     await Promise.all([session.loadMembers(), session.loadOlder()]);
     return session;
   }
@@ -102,9 +108,35 @@ export class Session {
     return server === this.hublet.server || (this.online && this.hublet.peers.some((peer) => peer.server === server && peer.connected));
   }
 
+  /** An event's place counted from the beginning of the room, once that is here; a server's own count begins with its join. */
+  numberOf(event: RoomEvent): number | undefined {
+    const first = this.log.events[0];
+    if (event.position === undefined || first?.type !== "m.room.create") return event.position;
+    return event.position - (first.position ?? 0);
+  }
+
   select(eventId: string | undefined): void {
     this.selected = eventId;
     this.changes.tell();
+  }
+
+  /** Says in the room what its user is called, unless the room knows. */
+  async introduce(displayname: string): Promise<void> {
+    const { user } = this.hublet;
+    const known = this.members.find((member) => member.user === user);
+    if (known?.displayname === displayname) return;
+    await this.attempt("Your name", this.room.setState("m.room.member", user, { membership: "join", displayname }));
+  }
+
+  /** The first that the room hears of somebody; later events of the same kind give a new name. */
+  private isFirst({ stateKey, eventId }: RoomEvent): boolean {
+    return this.log.events.find((event) => event.type === "m.room.member" && event.stateKey === stateKey)?.eventId === eventId;
+  }
+
+  /** What an event says in the conversation, or nothing when it does not belong there. */
+  tellingOf(event: RoomEvent): string | undefined {
+    const renames = event.type === "m.room.member" && event.content.membership === "join" && !this.isFirst(event);
+    return renames ? undefined : sentence(event, (user) => this.nameOf(user), (server) => this.nameOfServer(server));
   }
 
   /** Puts an event under the glass, whatever stood there. */
@@ -142,8 +174,7 @@ export class Session {
     const { hublet, room, changes } = this;
     const options = { signal: this.ending.signal };
     room.addEventListener("event", ({ detail }) => this.arrive(detail), options);
-    room.addEventListener("updated", ({ detail }) => this.take(detail), options);
-    room.addEventListener("state", ({ detail }) => void (detail.type === "m.room.member" && this.loadMembers()), options);
+    room.addEventListener("state", ({ detail }) => void (MEMBERS.has(detail.type) && this.loadMembers()), options);
     room.addEventListener("typing", ({ detail }) => {
       if (detail.typing && detail.user !== hublet.user) this.typing.add(detail.user);
       else this.typing.delete(detail.user);
@@ -173,7 +204,6 @@ export class Session {
   private take(event: RoomEvent): void {
     this.log.take(event);
     this.lanes.see(serverOf(event.sender), event.position);
-    if (event.hub) this.lanes.see(event.hub, event.position);
     this.changes.tell();
   }
 

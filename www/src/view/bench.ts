@@ -1,5 +1,6 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 
+import { mayTakeHub, offerHub, takeHub } from "../state/hub";
 import type { Session } from "../state/session";
 
 /** What a visitor may try: pull the plug, spoil bytes on their way, hand the room over. */
@@ -26,6 +27,7 @@ function transfer(session: Session): TemplateResult | typeof nothing {
     return html`<span class="rule" aria-hidden="true"></span>
       ${others.map((server) => html`<button @click=${() => hand(session, server)} ?disabled=${!session.reaches(server)}>Hand the hub to ${session.nameOfServer(server)}</button>`)}`;
   }
+  if (mayTakeHub(session)) return html`<span class="rule" aria-hidden="true"></span><button @click=${() => takeHub(session)}>Take the hub</button>`;
   return nothing;
 }
 
@@ -49,7 +51,7 @@ async function tamper(session: Session, where: "event" | "request"): Promise<voi
 
 /** Consent goes into the log; the other tab then asks for the room and becomes its hub. */
 async function hand(session: Session, server: string): Promise<void> {
-  await session.attempt("Handing the hub over", session.room.transferHub(server));
+  await session.attempt("Handing the hub over", offerHub(session, server));
 }
 
 function kilobytes(bytes: number): string {

@@ -4,7 +4,6 @@ import { ref } from "lit-html/directives/ref.js";
 import { repeat } from "lit-html/directives/repeat.js";
 
 import { serverOf } from "../names";
-import { sentence } from "../proof/describe";
 import { keyOf } from "../state/log";
 import type { Session } from "../state/session";
 import { cell } from "./cell";
@@ -30,15 +29,11 @@ export function chat(session: Session): TemplateResult {
 }
 
 function told(session: Session, event: RoomEvent): boolean {
-  return event.type === "m.room.message" || words(session, event) !== undefined;
-}
-
-function words(session: Session, event: RoomEvent): string | undefined {
-  return sentence(event, (user) => session.nameOf(user), (server) => session.nameOfServer(server));
+  return event.type === "m.room.message" || session.tellingOf(event) !== undefined;
 }
 
 function happening(session: Session, event: RoomEvent): TemplateResult {
-  return html`<li class="happening"><button class="quiet" @click=${() => show(session, event)}>${words(session, event)}</button></li>`;
+  return html`<li class="happening"><button class="quiet" @click=${() => show(session, event)}>${session.tellingOf(event)}</button></li>`;
 }
 
 function message(session: Session, event: RoomEvent, before: RoomEvent | undefined): TemplateResult {
@@ -61,7 +56,7 @@ function message(session: Session, event: RoomEvent, before: RoomEvent | undefin
 function state(session: Session, event: RoomEvent): TemplateResult {
   const readers = [...session.receipts].filter(([user, at]) => at === event.eventId && user !== session.hublet.user);
   const time = new Date(event.originServerTs).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  const place = event.status === "sent" ? `#${event.position}` : event.status === "refused" ? "refused" : "sending…";
+  const place = event.status === "sent" ? `#${session.numberOf(event)}` : event.status === "refused" ? "refused" : "sending…";
   return html`<p class="facts">
     ${readers.map(([user]) => html`<span class="reader" title="Read by ${session.nameOf(user)}">${cell(session, serverOf(user), session.nameOf(user))}<span class="unseen">read by ${session.nameOf(user)}</span></span>`)}
     <time datetime=${new Date(event.originServerTs).toISOString()}>${time}</time>

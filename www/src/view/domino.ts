@@ -3,7 +3,7 @@ import { nothing, svg, type SVGTemplateResult } from "lit-html";
 
 import { CHECKS } from "../proof/checks";
 import { label } from "../proof/describe";
-import { serverOf, shortId } from "../names";
+import { hubOf, serverOf, shortId } from "../names";
 import { keyOf } from "../state/log";
 import type { Session } from "../state/session";
 import { columnX, DOMINO, LINE, laneY } from "./measure";
@@ -21,7 +21,7 @@ export function domino(session: Session, event: RoomEvent, column: number, befor
   const last = event === session.log.head;
   const sender = serverOf(event.sender);
   return svg`<g id=${dominoId(event)} class="event ${chosen ? "chosen" : ""} ${next ? "named" : ""} ${event.redacted ? "redacted" : ""}"
-      transform=${`translate(${columnX(column)} 0)`} style="--colour: var(--server-${session.palette.of(sender)}); --hub: var(--server-${session.palette.of(event.hub ?? sender)})"
+      transform=${`translate(${columnX(column)} 0)`} style="--colour: var(--server-${session.palette.of(sender)}); --hub: var(--server-${session.palette.of(hubOf(event))})"
       role="option" tabindex=${chosen || (selected === undefined && last) ? 0 : -1} aria-selected=${chosen} aria-label=${words(session, event)}
       @click=${() => session.inspect(event.eventId)} @focus=${() => session.select(event.eventId)} @pointerenter=${() => session.select(event.eventId)}>
     ${thread(session, sender)}
@@ -35,7 +35,7 @@ export function domino(session: Session, event: RoomEvent, column: number, befor
       <text class="label" x=${HALF} y=${ABOVE - 8}>${label(event)}</text>
       ${pips(event)}
     </g>
-    <text class="position" x=${HALF} y=${BELOW + 25}>${event.position}</text>
+    <text class="position" x=${HALF} y=${BELOW + 25}>${session.numberOf(event)}</text>
   </g>`;
 }
 
@@ -79,6 +79,6 @@ function pips(event: RoomEvent): SVGTemplateResult[] {
 }
 
 function words(session: Session, event: RoomEvent): string {
-  const hub = event.hub ? `, placed by ${session.nameOfServer(event.hub)}` : "";
-  return `${event.position}: ${label(event)} from ${session.nameOf(event.sender)}${hub}, ${event.checks.length} of ${CHECKS.length} checks`;
+  const hub = session.nameOfServer(hubOf(event));
+  return `${session.numberOf(event)}: ${label(event)} from ${session.nameOf(event.sender)}, placed by ${hub}, ${event.checks.length} of ${CHECKS.length} checks`;
 }

@@ -2,7 +2,7 @@ import type { RoomEvent } from "hublet/browser";
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 
-import { serverOf } from "../names";
+import { hubOf, serverOf } from "../names";
 import { CHECKS } from "../proof/checks";
 import { fields } from "../proof/cover";
 import { label } from "../proof/describe";
@@ -21,8 +21,9 @@ export function event(session: Session): TemplateResult {
 
 function title(session: Session, event: RoomEvent): TemplateResult {
   const sender = serverOf(event.sender);
-  const hub = event.hub;
-  const place = event.position === undefined ? event.status : `#${event.position}`;
+  const hub = event.position === undefined ? undefined : hubOf(event);
+  const number = session.numberOf(event);
+  const place = number === undefined ? event.status : `#${number}`;
   return html`<header class="event-title">
     <h2><span class="event-place">${place}</span> ${label(event)} <code>${event.type}</code></h2>
     <p class="event-way">

@@ -14,6 +14,7 @@ interface View {
 
 const BESIDE = 8;
 const NEAR = 40;
+const BUSY = 600;
 const views = new WeakMap<Session, View>();
 
 function viewOf(session: Session): View {
@@ -47,7 +48,7 @@ export function onScroll(session: Session, event: Event): void {
   view.shown = clientWidth;
   // While it glides towards a new head, being away from it is no wish of a person.
   if (scrollLeft + clientWidth >= scrollWidth - NEAR) view.following = true;
-  else if (performance.now() - view.drawn > 600) view.following = false;
+  else if (performance.now() - view.drawn > BUSY) view.following = false;
   if (scrollLeft < NEAR && session.older === "more" && !view.following) void session.loadOlder();
   session.changes.tell();
 }
@@ -67,9 +68,11 @@ function settle(session: Session, view: View, element: HTMLElement): void {
   if (!view.following) return;
   const left = width(session.log) - element.clientWidth;
   if (left <= 0 || Math.abs(element.scrollLeft - left) < 2) return;
-  view.drawn = performance.now();
   const far = Math.abs(left - element.scrollLeft) > element.clientWidth;
-  element.scrollTo({ left, behavior: far || calm() ? "instant" : "smooth" });
+  // One glide would cut the other short, and the head would be out of view all the time.
+  const soon = performance.now() - view.drawn < BUSY;
+  view.drawn = performance.now();
+  element.scrollTo({ left, behavior: far || soon || calm() ? "instant" : "smooth" });
 }
 
 function calm(): boolean {

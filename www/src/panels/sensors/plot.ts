@@ -57,11 +57,15 @@ export class Plot {
       legend: { show: false },
       cursor: { show: false },
       scales: { x: { time: true, auto: false } },
-      axes: [{ ...axis, space: 70 }, { ...axis, size: 44 }],
+      axes: [{ ...axis, space: 70, values: (_, ticks) => ticks.map(clock) }, { ...axis, size: 44 }],
       series: [{}, ...curves],
     };
     this.plot = new uPlot(options, [[]], this.element);
   }
+}
+
+function clock(seconds: number): string {
+  return new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 }
 
 /** A style's colour as the canvas understands it: `light-dark()` is resolved on an element. */
