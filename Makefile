@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help start test chat bench fuzz tools prerequisites
+.PHONY: help start test soak chat bench fuzz tools prerequisites
 
 # On a build machine the lock file must already be right.
 LOCKED := $(if $(CI),--locked)
@@ -18,6 +18,7 @@ step = @printf '\n==> %s\n' "$(1)"
 help:
 	@echo 'make start   a hub on http://127.0.0.1:8787; HUBLET_PORT, HUBLET_NAME and HUBLET_DATA say otherwise'
 	@echo 'make test    every test: native, WebAssembly in Node and in Chromium, the npm package, the worker'
+	@echo 'make soak   what takes longer: a tab that is killed in mid-commit fifty times'
 	@echo 'make chat    a hub and two participants hold a conversation; KEEP=1 lets you type for them, PORTS=8790,8791,8792 and DATA=folder choose where'
 	@echo 'make bench   measurements, natively and as WebAssembly, one "bench NAME VALUE UNIT" a line'
 	@echo 'make fuzz    each target of fuzz/ for FUZZ_SECONDS (300)'
@@ -55,6 +56,14 @@ test: tools
 	$(call step,a conversation)
 	npm --silent --prefix examples test
 	$(call step,all tests passed)
+
+soak: tools
+	$(call step,prerequisites)
+	$(XTASK) setup
+	$(call step,the modules)
+	$(XTASK) build-wasm
+	$(call step,fifty killed tabs)
+	HUBLET_KILLS=50 node --test --test-reporter=spec --test-name-pattern=dies pkg/test/tabs/one-writer.test.js
 
 # Three processes on this machine: ports 8790 to 8792, unless PORTS names others.
 chat: tools

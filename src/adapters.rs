@@ -14,6 +14,10 @@ pub mod store;
 // Other servers.
 pub mod links;
 
+// What a page may look at.
+mod backup;
+mod proof;
+
 // The server at work, and a tab's part of it.
 pub mod engine;
 pub mod tab;

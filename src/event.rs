@@ -63,7 +63,7 @@ pub(crate) mod fixtures;
 pub use build::{EventParts, LpduDraft, PduDraft, SignedLpdu};
 pub use complete::{ChainedPdu, CompletedPdu, CountersignError, HubIdentity, Links};
 pub use field::{Field, FieldSet};
-pub use hash::{HashText, content_hash, lpdu_hash, reference_hash};
+pub use hash::{HashText, content_hash, content_hash_input, lpdu_hash, lpdu_hash_input, reference_hash};
 pub use ladder::{Integrity, KeyNeed, Sender, UnverifiedLpdu, UnverifiedPdu, VerifiedLpdu, VerifiedPdu};
 pub use opening::Openings;
 pub use redact::{received_id, redact, sender_signing_input, signing_input};

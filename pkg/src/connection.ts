@@ -17,6 +17,8 @@ interface Told {
   info?: { online: boolean; peers: { server: string; link: string }[] };
   done?: boolean;
   bytes?: Uint8Array;
+  named?: string;
+  proof?: Proof;
   error?: { code: ErrorCode; message: string };
 }
 
@@ -29,6 +31,34 @@ export interface Opened {
 
 type Waiting = { resolve: (told: Told) => void; reject: (error: HubletError) => void };
 type Accepted<T extends Answer["type"]> = Extract<Answer, { type: T }>;
+
+/** What each hash and each signature of an event covers: bytes to show. */
+export interface Proof {
+  eventId: string;
+  /** Their SHA-256 is the event's ID. */
+  referenceHash: Uint8Array;
+  contentHash: HashProof;
+  lpduHash?: HashProof;
+  signatures: SignatureProof[];
+}
+
+/** A hash that stands in the event, and what it is made of. */
+export interface HashProof {
+  covers: Uint8Array;
+  stated: string;
+  computed: string;
+}
+
+/** A signature of the event. */
+export interface SignatureProof {
+  server: string;
+  keyId: string;
+  signature: string;
+  covers: Uint8Array;
+  as: "sender" | "hub" | "both";
+  /** Checked here again; `key_missing` where the server's name is not its key. */
+  valid: boolean | "key_missing";
+}
 
 export class Connection {
   readonly #worker: Worker;

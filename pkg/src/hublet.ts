@@ -1,5 +1,6 @@
 // A server, as one tab has it.
 import type { Notification } from "./module/hublet.js";
+import { answerChannel, bridge, offerChannel } from "./channel.js";
 import { Connection, type Notice, type Opened } from "./connection.js";
 import { Emitter } from "./emitter.js";
 import { HubletError } from "./error.js";
@@ -186,6 +187,62 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
     await this.#connection.call("online");
   }
 
+  /**
+   * A link over a port whose other end someone else holds: a worker, an iframe, another window. Answers when the server there has proved its name.
+   * Only in the tab that writes.
+   */
+  async connectPort(port: MessagePort): Promise<Peer> {
+    return this.#connect(port, "port");
+  }
+
+  /** Keeps a WebSocket to a server that accepts such links. */
+  async connectSocket(server: string, url: string): Promise<void> {
+    await this.#connection.call("socket", { server, url });
+  }
+
+  /** A link over an open data channel, reliable and ordered. Only in the tab that writes; the page has to stay, since workers have no data channels. */
+  async connectChannel(channel: RTCDataChannel): Promise<Peer> {
+    return this.#connect(bridge(channel), "rtc");
+  }
+
+  /** Begins a link between two browsers, to be signalled by hand or through a room: `answerPeer` there takes the offer, `accept` here takes its answer. */
+  async offerPeer(config?: RTCConfiguration): Promise<{ offer: string; accept(answer: string): Promise<Peer> }> {
+    const { offer, accept } = await offerChannel(config);
+    return { offer, accept: async (answer) => this.connectChannel(await accept(answer)) };
+  }
+
+  /** Takes an offer of `offerPeer`. */
+  async answerPeer(offer: string, config?: RTCConfiguration): Promise<{ answer: string; connected: Promise<Peer> }> {
+    const { answer, channel } = await answerChannel(offer, config);
+    return { answer, connected: channel.then((channel) => this.connectChannel(channel)) };
+  }
+
+  /**
+   * For demonstrations: flips one bit of the next transaction with events that this server sends. `request`: in what is sent, so that the request's own signature fails. `event`: in an
+   * event, the request signed over it by us, so that the event's hash or signature fails. The `traffic` event with `tampered` shows what refused it.
+   */
+  async tamper(where: "request" | "event"): Promise<void> {
+    await this.#connection.call("tamper", { where });
+  }
+
+  /** A room's log as JSON lines. */
+  async exportRoom(roomId: string): Promise<Blob> {
+    return (await this.#opened(roomId)).export();
+  }
+
+  /** The whole server, its key included: keep it as you keep a password. */
+  async exportServer(): Promise<Blob> {
+    const { bytes } = await this.#connection.call("export");
+    return new Blob([bytes as Uint8Array<ArrayBuffer>]);
+  }
+
+  /** Makes this server what an export says. It must have no rooms, unless `overwrite`. It is closed then: open it again. */
+  async importServer(file: Blob, options: { overwrite?: boolean } = {}): Promise<void> {
+    if (!options.overwrite && (await this.rooms()).length > 0) throw new HubletError("argument", "this server has rooms; pass `overwrite` to lose them");
+    await this.#connection.call("import", { file: new Uint8Array(await file.arrayBuffer()) });
+    await this.close();
+  }
+
   /** Asks the browser to keep the data even when room is short. Some ask the user, so do it in answer to a click. */
   async persist(): Promise<boolean> {
     return (await navigator.storage?.persist?.()) ?? false;
@@ -206,6 +263,11 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #connect(port: MessagePort, kind: LinkKind): Promise<Peer> {
+    const { named = "" } = await this.#connection.call("port", { port, kind }, [port]);
+    return this.#peers.get(named) ?? { server: named, link: kind, connected: true, since: Date.now() };
   }
 
   #opened(roomId: string): Promise<Room> {

@@ -6,6 +6,7 @@ import { Hublet } from "./hublet.js";
 export { parseLink } from "./link.js";
 export { Hublet, HubletError };
 export { Room } from "./room.js";
+export type { HashProof, Proof, SignatureProof } from "./connection.js";
 export type { ErrorCode } from "./error.js";
 export type { Check, RoomEvent, StateEvent, Status } from "./event.js";
 export type { HubletEvents, Invite, LinkKind, Peer, Role, RoomInfo, Traffic } from "./hublet.js";
@@ -22,6 +23,8 @@ export interface OpenOptions {
   links?: {
     /** To servers in other tabs of this origin; yes unless `false`. */
     tabs?: boolean;
+    /** To servers behind a WebSocket, by name: `{ "hub.example": "wss://hub.example/_hublet/link" }`. Kept, and made anew when they break. */
+    sockets?: Record<string, string>;
   };
   /** Makes the worker, where a bundler has to see its file: `() => new Worker(new URL("hublet/worker", import.meta.url), { type: "module" })`. */
   worker?: () => Worker;
@@ -36,7 +39,7 @@ export async function open(options: OpenOptions = {}): Promise<Hublet> {
   if (!/^[0-9a-z\-.=_/+]+$/.test(user)) throw new HubletError("argument", "`user`: may have 0-9 a-z - . = _ / + only");
   const connection = new Connection(worker());
   try {
-    const opened = await connection.open({ name, user, store, links: { tabs: links.tabs ?? true } });
+    const opened = await connection.open({ name, user, store, links: { tabs: links.tabs ?? true, sockets: links.sockets ?? {} } });
     const hublet = new Hublet(connection, opened);
     await hublet.refresh();
     return hublet;

@@ -1,6 +1,6 @@
 // A room: what is sent goes to the worker, what happens comes from there. Only the current state is kept here.
 import type { Answer, Call, Notification } from "./module/hublet.js";
-import type { Connection } from "./connection.js";
+import type { Connection, Proof } from "./connection.js";
 import { Emitter } from "./emitter.js";
 import { HubletError } from "./error.js";
 import { echo, readEntry, type Entry, type RoomEvent, type StateEvent } from "./event.js";
@@ -178,6 +178,27 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<RoomEvent
       }
     }
     throw new HubletError("not_found", `no such event here: ${idOrPosition}`);
+  }
+
+  /** What each hash and each signature of an event covers. */
+  async proof(eventId: string): Promise<Proof> {
+    const { bytes } = await this.event(eventId);
+    const version = this.#state.get("m.room.create\n")?.content.room_version;
+    const { proof } = await this.#connection.call("proof", { event: bytes, version });
+    return proof as Proof;
+  }
+
+  /** The whole log, one event a line and oldest first, as `verify_log` reads it; with what was before our join as far as the hub serves it. */
+  async export(): Promise<Blob> {
+    const pages: Uint8Array<ArrayBuffer>[] = [];
+    for (let before = NEWEST; ; ) {
+      const { entries } = await this.#ask({ type: "history", before, limit: 1_000 }, "history");
+      const lines = entries.flatMap(({ event }) => (event ? [event as Uint8Array<ArrayBuffer>, new Uint8Array([10])] : []));
+      pages.unshift(...lines);
+      const first = entries[0];
+      if (!first || entries.length < 1_000) return new Blob(pages, { type: "application/jsonl" });
+      before = first.position;
+    }
   }
 
   /** The room's state, or one event of it. */

@@ -14,8 +14,14 @@ before(() => {
 after(() => packed.remove());
 
 test("the package holds the module, its glue, types, loaders and licences, and nothing else", () => {
+  const page = ["channel", "connection", "emitter", "error", "event", "hublet", "index", "link", "room", "worker"];
   assert.deepEqual(packed.files, [
     "README.md",
+    ...page.flatMap((name) => [`browser/${name}.d.ts`, `browser/${name}.js`]).sort(),
+    "browser/module/hublet.d.ts",
+    "browser/module/hublet.js",
+    "browser/module/hublet_bg.wasm",
+    "browser/module/hublet_bg.wasm.d.ts",
     "dist/LICENSE-APACHE",
     "dist/LICENSE-MIT",
     "dist/hublet.d.ts",
@@ -49,6 +55,11 @@ test("a consumer passes the type checker and runs in Node", () => {
       tables: ["meta", "log"],
     },
   });
+});
+
+test("a page's code passes the type checker", () => {
+  copyFileSync(new URL("page.ts", import.meta.url), join(packed.folder, "page.ts"));
+  packed.run(tsc, "--strict", "--noEmit", "--target", "es2022", "--module", "es2022", "--moduleResolution", "bundler", "--types", "", "--lib", "es2022,dom,dom.iterable,esnext.disposable", "page.ts");
 });
 
 test("the package exports these names and no others", () => {

@@ -18,9 +18,10 @@ use super::{
     store::{Store, StoreError},
 };
 use crate::{
+    id::ServerName,
     ordered::Map,
     server::{
-        Address, Answer, Call, Input, Notification, Output, Request, Response, Ticket,
+        Address, Answer, Call, Input, Notification, Output, PeerCall, Request, Response, Ticket,
         host::{Host, HostInput, HostOutput},
     },
     store::{Query, WriteBatch},
@@ -43,6 +44,7 @@ pub struct Engine {
     alarm: RefCell<Option<Timeout>>,
     /// Why a commit failed, while those who waited for it are told.
     failed: RefCell<Option<StoreError>>,
+    is_stopped: Cell<bool>,
     this: Weak<Self>,
 }
 
@@ -58,6 +60,7 @@ impl Engine {
             tickets: Cell::new(0),
             alarm: RefCell::default(),
             failed: RefCell::default(),
+            is_stopped: Cell::new(false),
             this: this.clone(),
         })
     }
@@ -81,6 +84,13 @@ impl Engine {
         self.take(HostInput::Ask(ticket, to, call));
     }
 
+    /// A server can be reached again: what waits for it goes out.
+    pub fn reached(&self, server: &str) {
+        if let Ok(server) = ServerName::parse(server) {
+            self.ask(Address::Peer(server), Call::Peer(PeerCall::Reached), |_| {});
+        }
+    }
+
     /// Answers a request of another server.
     pub fn serve(&self, request: Request, reply: impl FnOnce(Option<Response>) + 'static) {
         let ticket = self.expect(Box::new(|answer| {
@@ -90,6 +100,13 @@ impl Engine {
             });
         }));
         self.take(HostInput::Request(ticket, Box::new(request)));
+    }
+
+    /// Writes no more: what is under way comes to nothing, and nobody is told.
+    pub fn stop(&self) {
+        self.is_stopped.set(true);
+        self.links.close();
+        self.alarm.replace(None);
     }
 
     /// The rows.
@@ -111,6 +128,9 @@ impl Engine {
 
     /// Hands an input in, and carries out all that comes of it.
     fn take(&self, input: HostInput) {
+        if self.is_stopped.get() {
+            return;
+        }
         let mut outputs = Vec::new();
         {
             let mut host = self.host.borrow_mut();

@@ -147,6 +147,38 @@ impl IndexedStore {
         Begun { transaction }.durable().await
     }
 
+    /// Every row with its whole key, as of one moment.
+    ///
+    /// # Errors
+    /// A [`StoreError`].
+    pub(super) async fn dump(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+        let rows = self.store(ROWS, TransactionMode::ReadOnly)?;
+        let keys = rows.get_all_keys(None, None).map_err(|error| failure(&error))?;
+        let values = rows.get_all(None, None).map_err(|error| failure(&error))?;
+        let keys = keys.await.map_err(|error| failure(&error))?;
+        let values = values.await.map_err(|error| failure(&error))?;
+        let to_vec = |value: &JsValue| Uint8Array::new(value).to_vec();
+        Ok(keys.iter().zip(&values).map(|(key, value)| (to_vec(key), to_vec(value))).collect())
+    }
+
+    /// Puts these rows in place of all that are there, as a whole.
+    ///
+    /// # Errors
+    /// A [`StoreError`]; then nothing has changed.
+    pub(super) async fn replace(&self, new: &[(&[u8], &[u8])]) -> Result<(), StoreError> {
+        let transaction = self
+            .connection
+            .unchecked_ref::<Database>()
+            .transaction(ROWS, "readwrite", &self.options)
+            .map_err(|error| of_value(&error))?;
+        let rows = transaction.object_store(ROWS).map(ObjectStore::from).map_err(|error| of_value(&error))?;
+        rows.clear().map_err(|error| failure(&error))?;
+        for (key, value) in new {
+            rows.put(&bytes(value), Some(&bytes(key))).map_err(|error| failure(&error))?;
+        }
+        Begun { transaction }.durable().await
+    }
+
     fn store(&self, name: &str, mode: TransactionMode) -> Result<ObjectStore, StoreError> {
         let database = idb::Database::from(self.connection.clone());
         let transaction = database.transaction(&[name], mode).map_err(|error| failure(&error))?;

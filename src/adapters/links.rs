@@ -2,8 +2,12 @@
 //!
 //! A link says what came of a request in time, always: a server that is away is unreachable at once or soon, and the core tries again later.
 
+mod direct;
 pub mod frame;
+mod port;
+mod socket;
 mod tabs;
+mod tamper;
 
 use alloc::{
     boxed::Box,
@@ -15,8 +19,10 @@ use alloc::{
 use core::cell::{Cell, RefCell};
 
 use gloo_timers::callback::Timeout;
+use web_sys::MessagePort;
 
-use self::{frame::Frame, tabs::Tabs};
+use self::{direct::Direct, frame::Frame, socket::Socket, tabs::Tabs};
+pub use self::tamper::Tamper;
 use super::clock;
 use crate::{
     id::ServerName,
@@ -25,12 +31,17 @@ use crate::{
 };
 
 /// How long a server may take to say that it has a request, in milliseconds.
-const TAKEN_TIME: u32 = 1_000;
+const TAKEN_TIME: u32 = 2_000;
+
+/// How often a port's other end is looked for, and how long in all, in milliseconds.
+const LOOK: u32 = 20;
+const PATIENCE: u32 = 10_000;
 
 /// How long it may take to answer: longer than a hub waits for an invited server.
 const ANSWER_TIME: u32 = 30_000;
 
 type Done = Box<dyn FnOnce(Result<Response, SendError>)>;
+type Found = Box<dyn Fn(&str)>;
 type Serve = Box<dyn Fn(Request, Box<dyn FnOnce(Option<Response>)>)>;
 type Post = Rc<dyn Fn(&Frame) -> bool>;
 
@@ -82,8 +93,15 @@ struct Inner {
     identity: Identity,
     watch: Box<dyn Fn(LinkEvent)>,
     serve: RefCell<Option<Serve>>,
+    /// Is told of each server that can be reached, and could not be before.
+    on_found: RefCell<Option<Found>>,
     is_offline: Cell<bool>,
     tabs: RefCell<Option<Tabs>>,
+    /// Links to servers that have proved their names.
+    direct: RefCell<Map<String, Rc<Direct>>>,
+    sockets: RefCell<Vec<Rc<Socket>>>,
+    /// What is to be done to the next transaction with events.
+    tamper: Cell<Option<Tamper>>,
     peers: RefCell<Map<String, &'static str>>,
     waiting: RefCell<Map<String, Waiting>>,
     /// Begins every ID of a request, so that an answer to an earlier life of this server finds nobody.
@@ -100,6 +118,7 @@ struct Waiting {
     target: String,
     bytes: usize,
     since: u64,
+    tampered: bool,
     /// Gives up.
     timer: Timeout,
 }
@@ -112,8 +131,12 @@ impl Links {
             identity,
             watch: Box::new(watch),
             serve: RefCell::default(),
+            on_found: RefCell::default(),
             is_offline: Cell::new(false),
             tabs: RefCell::default(),
+            direct: RefCell::default(),
+            sockets: RefCell::default(),
+            tamper: Cell::new(None),
             peers: RefCell::default(),
             waiting: RefCell::default(),
             life,
@@ -128,8 +151,13 @@ impl Links {
         self.inner.us()
     }
 
-    /// Requests of others go to `serve` from now on.
-    pub fn serve_with(&self, serve: impl Fn(Request, Box<dyn FnOnce(Option<Response>)>) + 'static) {
+    /// Requests of others go to `serve` from now on, and `found` is told of each server that can be reached again.
+    pub fn serve_with(
+        &self,
+        found: impl Fn(&str) + 'static,
+        serve: impl Fn(Request, Box<dyn FnOnce(Option<Response>)>) + 'static,
+    ) {
+        self.inner.on_found.replace(Some(Box::new(found)));
         self.inner.serve.replace(Some(Box::new(serve)));
     }
 
@@ -145,6 +173,23 @@ impl Links {
         self.inner.tabs.replace(tabs);
         self.inner.announce();
         is_open
+    }
+
+    /// A link over a port; `named` is told the server at its other end once that has proved its name.
+    pub fn open_port(&self, port: MessagePort, kind: &'static str, named: impl FnOnce(String) + 'static) {
+        let direct = port::open(&self.inner, port, kind);
+        wait_for_name(direct, PATIENCE, named);
+    }
+
+    /// Keeps a socket to a server.
+    pub fn keep_socket(&self, server: String, url: String) {
+        let socket = Socket::keep(&self.inner, server, url);
+        self.inner.sockets.borrow_mut().push(socket);
+    }
+
+    /// Does something to the next transaction with events that is sent.
+    pub fn tamper(&self, tamper: Tamper) {
+        self.inner.tamper.set(Some(tamper));
     }
 
     /// Cuts every link, or puts all back.
@@ -172,7 +217,11 @@ impl Links {
 
     /// Says good-bye.
     pub fn close(&self) {
-        self.inner.post_to_tabs(&Frame::Gone { from: self.inner.us() });
+        let gone = Frame::Gone { from: self.inner.us() };
+        self.inner.post_to_tabs(&gone);
+        for direct in self.inner.direct.borrow().values() {
+            direct.post()(&gone);
+        }
         self.inner.is_offline.set(true);
         self.inner.tabs.replace(None);
     }
@@ -196,9 +245,19 @@ impl Inner {
     fn announce(&self) {
         self.post_to_tabs(&Frame::Who { from: self.us() });
         self.post_to_tabs(&Frame::Here { from: self.us() });
+        for socket in self.sockets.borrow().iter() {
+            socket.connect();
+        }
+        let direct: Vec<_> = self.direct.borrow().iter().map(|(server, direct)| (server.clone(), direct.kind())).collect();
+        for (server, kind) in direct {
+            self.found(&server, kind);
+        }
     }
 
     fn cut(&self) {
+        for socket in self.sockets.borrow().iter() {
+            socket.hang_up();
+        }
         if let Some(tabs) = &*self.tabs.borrow() {
             tabs.post(&Frame::Gone { from: self.us() });
         }
@@ -217,15 +276,23 @@ impl Inner {
     }
 
     /// What carries frames to a server, and its name.
-    fn way_to(&self, _: &str) -> Option<(&'static str, Post)> {
-        if self.is_offline.get() || self.tabs.borrow().is_none() {
+    fn way_to(&self, server: &str) -> Option<(&'static str, Post)> {
+        if self.is_offline.get() {
             return None;
         }
+        if let Some(direct) = self.direct.borrow().get(server) {
+            return Some((direct.kind(), direct.post()));
+        }
+        self.tabs.borrow().as_ref()?;
         let this = self.this.clone();
         Some((tabs::NAME, Rc::new(move |frame| this.upgrade().is_some_and(|links| links.post_to_tabs(frame)))))
     }
 
-    fn send(&self, server: &ServerName, request: Request, done: Done) {
+    fn send(&self, server: &ServerName, mut request: Request, done: Done) {
+        let tampered = match self.tamper.get() {
+            Some(tamper) if tamper::flip(&self.identity, &mut request, tamper) => self.tamper.take().is_some(),
+            _ => false,
+        };
         self.sent.set(self.sent.get().wrapping_add(1));
         let id = format!("{}{}", self.life, self.sent.get());
         let server = server.to_string();
@@ -237,6 +304,7 @@ impl Inner {
             target: request.target.clone(),
             bytes: request.body.len(),
             since: clock::now().millis(),
+            tampered,
             timer: self.give_up(&id, if way.is_some() { TAKEN_TIME } else { 0 }, SendError::Unreachable),
             server: server.clone(),
         };
@@ -270,10 +338,12 @@ impl Inner {
             outcome: result.as_ref().map(|response| response.status).map_err(|error| *error),
             answer: answer.map(|response| String::from_utf8_lossy(&response.body).into_owned()),
             took: clock::now().millis().saturating_sub(waiting.since),
-            tampered: false,
+            tampered: waiting.tampered,
         };
-        if result.is_err() && !self.is_offline.get() {
-            self.lost(&waiting.server);
+        match &result {
+            _ if self.is_offline.get() => {}
+            Ok(_) => self.found(&waiting.server, waiting.link),
+            Err(_) => self.lost(&waiting.server),
         }
         (self.watch)(event);
         (waiting.done)(result);
@@ -285,6 +355,9 @@ impl Inner {
         }
         if self.peers.borrow_mut().insert(server.into(), link) != Some(link) {
             (self.watch)(LinkEvent::Peer { server: server.into(), link, connected: true });
+            if let Some(found) = &*self.on_found.borrow() {
+                found(server);
+            }
         }
     }
 
@@ -355,6 +428,17 @@ impl Inner {
                 self.settle(&id, Ok(Response { status, body: body.into_bytes() }));
             }
             _ => {}
+        }
+    }
+}
+
+/// Tells `named` who is at the other end of a link, if that is proved in time.
+fn wait_for_name(direct: Rc<Direct>, patience: u32, named: impl FnOnce(String) + 'static) {
+    match direct.server() {
+        Some(server) => named(server),
+        None if patience == 0 => named(String::new()),
+        None => {
+            Timeout::new(LOOK, move || wait_for_name(direct, patience.saturating_sub(LOOK), named)).forget();
         }
     }
 }

@@ -60,8 +60,8 @@ struct Inner {
     writer: RefCell<Option<(String, String)>>,
     /// The page's calls that are not answered, by their number.
     pending: RefCell<Map<u32, JsValue>>,
-    /// Who asked for what while we write: calls of other tabs that are under way or answered, so that one told twice is done once.
-    asked: RefCell<Map<(String, u32), ()>>,
+    /// The last call of each other tab while we write. A tab's calls come in order, so that one told twice is known and done once.
+    asked: RefCell<Map<String, u32>>,
     opened: Cell<bool>,
     this: Weak<Inner>,
 }
@@ -180,8 +180,13 @@ impl Inner {
         let links = Links::new(identity.clone(), move |event| watch(event.into()));
         let host = Host::new(identity, None);
         let engine = Engine::new(host, store, links, Box::new(move |notification| notify(notification.into())));
-        let serving = Rc::downgrade(&engine);
-        engine.links().serve_with(move |request, answer| match serving.upgrade() {
+        let (reaching, serving) = (Rc::downgrade(&engine), Rc::downgrade(&engine));
+        let found = move |server: &str| {
+            if let Some(engine) = reaching.upgrade() {
+                engine.reached(server);
+            }
+        };
+        engine.links().serve_with(found, move |request, answer| match serving.upgrade() {
             Some(engine) => engine.serve(request, answer),
             None => answer(None),
         });
@@ -197,6 +202,9 @@ impl Inner {
         let server = engine.links().name();
         if self.options.links.tabs {
             engine.links().open_tabs();
+        }
+        for (server, url) in &self.options.links.sockets {
+            engine.links().keep_socket(server.clone(), url.clone());
         }
         self.role.replace(Role::Writer(engine.clone(), held));
         self.writer.replace(Some((self.id.clone(), server.clone())));
@@ -253,6 +261,10 @@ impl Inner {
                     }
                 });
             }
+            (None, Some(_)) if form::field(call, "port").is_some() => {
+                self.pending.borrow_mut().remove(&id);
+                self.to_page(&Told::failed(id, &Failed::not_here()));
+            }
             (None, Some((life, _))) => {
                 self.post(&Message::Call { life: life.clone(), from: self.id.clone(), id, call: call.clone() });
             }
@@ -278,9 +290,11 @@ impl Inner {
                 self.post(&Message::Writer { life: self.id.clone(), server: engine.links().name() });
             }
             (Message::Call { life, from, id, call }, Some(engine)) if life == self.id => {
-                if self.asked.borrow_mut().insert((from.clone(), id), ()).is_some() {
+                let last = self.asked.borrow().get(&from).copied().unwrap_or_default();
+                if id <= last {
                     return;
                 }
+                self.asked.borrow_mut().insert(from.clone(), id);
                 let this = self.this.clone();
                 run(&engine, &call, move |told| {
                     if let Some(tab) = this.upgrade() {

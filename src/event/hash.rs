@@ -1,11 +1,13 @@
 //! The three hashes of an event (spec, 3.2), each fed from slices of its canonical bytes.
 
+use alloc::vec::Vec;
+
 use sha2::{Digest, Sha256};
 
 use super::{
     Event,
     field::{Field, FieldSet},
-    form::{Form, Insert},
+    form::{Form, Insert, Sink},
     opening::Opening,
     redact::lpdu_hashes_member,
     room_version::{Keep, Linking},
@@ -35,23 +37,45 @@ impl HashText {
 
 /// The hash over what the sender wrote, for `hashes.lpdu.sha256`.
 pub fn lpdu_hash(event: &Event) -> HashText {
-    let form = Form { keep: FieldSet::ALL.without(&NOT_IN_LPDU_HASH), content: Keep::All, inserts: &[] };
     let mut hasher = Sha256::new();
-    event.write(&form, &mut hasher);
+    write_for_lpdu_hash(event, &mut hasher);
     HashText::of(hasher)
+}
+
+/// The bytes that [`lpdu_hash`] covers, for showing them.
+pub fn lpdu_hash_input(event: &Event) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_for_lpdu_hash(event, &mut bytes);
+    bytes
+}
+
+fn write_for_lpdu_hash<S: Sink>(event: &Event, sink: &mut S) {
+    let form = Form { keep: FieldSet::ALL.without(&NOT_IN_LPDU_HASH), content: Keep::All, inserts: &[] };
+    event.write(&form, sink);
 }
 
 /// The hash over the whole event, for `hashes.sha256`.
 pub fn content_hash(event: &Event) -> HashText {
+    let mut hasher = Sha256::new();
+    write_for_content_hash(event, &mut hasher);
+    HashText::of(hasher)
+}
+
+/// The bytes that [`content_hash`] covers, for showing them.
+pub fn content_hash_input(event: &Event) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_for_content_hash(event, &mut bytes);
+    bytes
+}
+
+fn write_for_content_hash<S: Sink>(event: &Event, sink: &mut S) {
     let member = match event.rules().format.linking {
         Linking::Linear => lpdu_hashes_member(event),
         Linking::Graph => None,
     };
     let inserts = member.as_deref().map(|member| Insert { field: Field::Hashes, member });
     let keep = FieldSet::ALL.without(&[Field::Hashes, Field::Signatures, Field::Unsigned]);
-    let mut hasher = Sha256::new();
-    event.write(&Form { keep, content: Keep::All, inserts: inserts.as_slice() }, &mut hasher);
-    HashText::of(hasher)
+    event.write(&Form { keep, content: Keep::All, inserts: inserts.as_slice() }, sink);
 }
 
 /// The content hash that the PDU made of an LPDU or a draft will have, once these links stand in it; `opening` is the
@@ -152,5 +176,15 @@ mod tests {
         assert_eq!(vector["content_hash_checks"], true);
         let claimed = vector["event"]["hashes"]["sha256"].as_str().unwrap();
         assert_eq!(content_hash(event.event()).as_str(), claimed);
+    }
+
+    #[test]
+    fn what_is_shown_is_what_is_hashed() {
+        use sha2::{Digest, Sha256};
+        let text = r#"{"auth_events":["$a"],"content":{"body":"x"},"hashes":{"lpdu":{"sha256":"h"},"sha256":"c"},"hub_server":"hub.example","origin_server_ts":1,"prev_events":["$b"],"room_id":"!r:hub.example","sender":"@a:part.example","signatures":{},"type":"m.room.message"}"#;
+        let event = raw_event(document(text), &crate::event::LINEARIZED_02);
+        let hash = |bytes: &[u8]| base64::encode(&Sha256::digest(bytes));
+        assert_eq!(hash(&super::lpdu_hash_input(&event)), super::lpdu_hash(&event).as_str());
+        assert_eq!(hash(&super::content_hash_input(&event)), super::content_hash(&event).as_str());
     }
 }

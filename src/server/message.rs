@@ -315,6 +315,8 @@ pub enum PeerCall {
         /// How long the keys should still hold; a document that holds shorter is fetched anew if it can be.
         minimum_valid_until: Timestamp,
     },
+    /// The host has just got a link to this peer: what waits for the next attempt need wait no longer. Answered by [`Answer::Done`].
+    Reached,
     /// An EDU for this peer. Answered by [`Answer::Done`]: a lasting one once it is durable, a fleeting one at once.
     Edu {
         /// The EDU, whole.

@@ -194,6 +194,10 @@ impl PeerMachine {
             PeerCall::Keys(needs) => self.need_keys(moment, ticket, needs),
             PeerCall::Notarise { minimum_valid_until } => self.notarise(moment, ticket, minimum_valid_until),
             PeerCall::Edu { edu, keep } => self.queue_edu(ticket, edu, keep),
+            PeerCall::Reached => {
+                self.outbox.peer_is_reached(moment.now);
+                self.desk.respond(ticket, Answer::Done);
+            }
         }
     }
 

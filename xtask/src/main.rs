@@ -18,8 +18,9 @@ Usage: cargo xtask STEP
 
   setup [rust] [npm] [browser]   install what is missing: the WebAssembly target, npm packages, Chromium
   doctor                         say what is there and what is missing, change nothing
-  build-wasm                     build the module and its glue into pkg/dist/
-  size                           compare the gzipped module with its limit
+  build-wasm                     build the modules and their glue into pkg/dist/ and pkg/browser/
+  build-page                     build the module of browsers quickly and large, and the page's classes, into pkg/browser/
+  size                           compare the gzipped modules with their limits
   fence                          check that the core touches nothing outside itself
   test-wasm node|browser [..]    run the core's unit tests and the suites of tests/wasm there; the rest goes to the tests
   bench native|node|browser [null-crypto] [..]
@@ -43,6 +44,7 @@ fn run(mut arguments: Vec<OsString>) -> Result<()> {
         "setup" => setup::setup(&texts(&arguments)),
         "doctor" => setup::doctor(),
         "build-wasm" => module::build(),
+        "build-page" => module::build_page(),
         "size" => module::size(),
         "fence" => fence::check(),
         "test-wasm" => suites::test(&texts(&arguments)),

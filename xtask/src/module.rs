@@ -1,4 +1,5 @@
-//! The WebAssembly module: Cargo builds it, the bindings generator makes its glue, wasm-opt shrinks it.
+//! The WebAssembly modules: Cargo builds them, the bindings generator makes their glue, wasm-opt shrinks them. One is for every platform, the other has what
+//! a server in a browser needs of the outside; that is kept out of the first, so that Node and the edge do not carry it.
 
 use std::env::var_os;
 use std::fs;
@@ -13,27 +14,74 @@ use crate::shell::{cargo, command, output, root, run, say, target};
 /// made of, and why it is more than the 130 kB that we aim at.
 const LIMIT: usize = 600_000;
 
+/// The same for the module of browsers.
+const BROWSER_LIMIT: usize = 680_000;
+
+/// A module of the package.
+struct Module {
+    /// What it is called in what we say.
+    name: &'static str,
+    features: &'static str,
+    /// Where it and its glue go.
+    folder: &'static str,
+    limit: usize,
+}
+
+const MODULES: [Module; 2] = [
+    Module { name: "core", features: "bindings", folder: "pkg/dist", limit: LIMIT },
+    Module { name: "browser", features: "browser", folder: "pkg/browser/module", limit: BROWSER_LIMIT },
+];
+
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// Builds `pkg/dist/`, unless what is there came from the same module and the same tools.
+/// Builds both modules, and what a page sees of the second.
 pub(crate) fn build() -> Result<()> {
-    say("module: cargo build");
+    for module in &MODULES {
+        build_one(module)?;
+    }
+    page()
+}
+
+/// Builds the module of browsers as the tests in WebAssembly are built, and what a page sees of it.
+pub(crate) fn build_page() -> Result<()> {
+    say("module browser: cargo build");
     let arguments =
-        ["build", "--release", "--package", "hublet", "--lib", "--features", "bindings", "--target", TARGET];
+        ["build", "--profile", "wasm-tests", "--package", "hublet", "--lib", "--features", "browser", "--target", TARGET];
+    run(&mut cargo(&arguments))?;
+    let folder = root().join("pkg/browser/module");
+    remove(&folder)?;
+    generate(&target().join(TARGET).join("wasm-tests/hublet.wasm"), &folder)?;
+    page()
+}
+
+/// Compiles the page's classes.
+fn page() -> Result<()> {
+    say("page: tsc");
+    let tsc = root().join("pkg/node_modules/typescript/bin/tsc");
+    if !tsc.exists() {
+        bail!("typescript is missing: `cargo xtask setup npm` goes first");
+    }
+    run(command("node", &[]).arg(tsc).arg("--project").arg(root().join("pkg")))
+}
+
+/// Builds a module's folder, unless what is there came from the same module and the same tools.
+fn build_one(Module { name, features, folder, .. }: &Module) -> Result<()> {
+    say(&format!("module {name}: cargo build"));
+    let arguments = ["build", "--release", "--package", "hublet", "--lib", "--features", features, "--target", TARGET];
     run(cargo(&arguments).env("CARGO_ENCODED_RUSTFLAGS", flags()?))?;
     let module = target().join(TARGET).join("release/hublet.wasm");
-    let dist = dist();
+    let dist = root().join(folder);
     let stamp = dist.join(".stamp");
     let fresh = fingerprint(&module)?;
     if fs::read_to_string(&stamp).is_ok_and(|stored| stored == fresh) {
-        say("module: pkg/dist is up to date");
+        say(&format!("module {name}: {folder} is up to date"));
         return Ok(());
     }
-    let work = target().join("module");
+    let work = target().join("module").join(name);
     remove(&work)?;
-    say("module: wasm-bindgen");
+    say(&format!("module {name}: wasm-bindgen"));
     generate(&module, &work)?;
-    say("module: wasm-opt");
+    say(&format!("module {name}: wasm-opt"));
     shrink(&work.join("hublet_bg.wasm"))?;
     for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
         fs::copy(root().join(licence), work.join(licence)).with_context(|| format!("cannot copy {licence}"))?;
@@ -41,19 +89,22 @@ pub(crate) fn build() -> Result<()> {
     fs::write(work.join(".stamp"), fresh)?;
     // Moved only when whole, so that an interrupted build never leaves half a package.
     remove(&dist)?;
-    fs::rename(&work, &dist).context("cannot move the module into pkg/dist")?;
-    say("module: pkg/dist is built");
+    fs::create_dir_all(dist.parent().unwrap_or(&dist)).with_context(|| format!("cannot make the folder of {folder}"))?;
+    fs::rename(&work, &dist).with_context(|| format!("cannot move the module into {folder}"))?;
+    say(&format!("module {name}: {folder} is built"));
     Ok(())
 }
 
-/// Prints the gzipped size of the built module and fails when it is over the limit.
+/// Prints the gzipped size of each built module and fails when one is over its limit.
 pub(crate) fn size() -> Result<()> {
-    let module = dist().join("hublet_bg.wasm");
-    let packed =
-        output(command("gzip", &["-9", "-n", "-c"]).arg(&module)).context("`cargo xtask build-wasm` goes first")?.len();
-    println!("bench size_core_gzip {packed} bytes");
-    if packed > LIMIT {
-        bail!("the module weighs {packed} bytes gzipped, the limit is {LIMIT}");
+    for Module { name, folder, limit, .. } in &MODULES {
+        let module = root().join(folder).join("hublet_bg.wasm");
+        let packed = output(command("gzip", &["-9", "-n", "-c"]).arg(&module));
+        let packed = packed.context("`cargo xtask build-wasm` goes first")?.len();
+        println!("bench size_{name}_gzip {packed} bytes");
+        if packed > *limit {
+            bail!("the module {name} weighs {packed} bytes gzipped, the limit is {limit}");
+        }
     }
     Ok(())
 }
@@ -66,10 +117,6 @@ fn flags() -> Result<String> {
     let flags = [(root(), "hublet"), (home.join("registry/src"), "crates")]
         .map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()));
     Ok([&["-Ctarget-feature=+simd128".to_owned()], &flags[..]].concat().join("\u{1f}"))
-}
-
-fn dist() -> PathBuf {
-    root().join("pkg/dist")
 }
 
 fn generate(module: &Path, out: &Path) -> Result<()> {

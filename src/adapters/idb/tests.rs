@@ -1,4 +1,4 @@
-use alloc::{format, string::String};
+use alloc::{format, string::String, vec::Vec};
 
 use idb::{Factory, ObjectStore};
 use js_sys::Uint8Array;
@@ -109,6 +109,18 @@ async fn a_database_of_the_first_version_is_brought_up_with_its_rows() {
     store.put_secret("key", &bytes(b"sealed")).await.unwrap();
     let kept = store.secret("key").await.unwrap().unwrap();
     assert_eq!(Uint8Array::new(&kept).to_vec(), b"sealed");
+}
+
+#[wasm_bindgen_test]
+async fn all_rows_go_from_one_database_into_another() {
+    let (from, to) = (IndexedStore::open(&fresh("dump")).await.unwrap(), IndexedStore::open(&fresh("load")).await.unwrap());
+    commit(&from, "front", &batch(b"k", b"v")).await;
+    commit(&to, "peer:gone.example", &batch(b"old", b"row")).await;
+    let rows = from.dump().await.unwrap();
+    let rows: Vec<_> = rows.iter().map(|(key, value)| (key.as_slice(), value.as_slice())).collect();
+    to.replace(&rows).await.unwrap();
+    assert_eq!(to.machines().await.unwrap(), ["front"]);
+    assert_eq!(to.read("front", &[Query::all(Table::Log)]).await.unwrap(), [[row(b"k", b"v")]]);
 }
 
 #[wasm_bindgen_test]

@@ -8,10 +8,19 @@ use alloc::{
 };
 
 use serde::Serialize;
-use wasm_bindgen::JsValue;
+use serde_bytes::ByteBuf;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::MessagePort;
 
 use crate::{
-    adapters::{engine::Engine, store::StoreError},
+    adapters::{
+        backup,
+        engine::Engine,
+        links::Tamper,
+        proof::{Proof, prove},
+        store::StoreError,
+    },
     bindings::{
         answer::AnswerForm,
         call::CallForm,
@@ -30,11 +39,16 @@ pub(super) struct Failed {
 
 /// What came of a call.
 #[derive(Debug, Serialize)]
+#[expect(clippy::large_enum_variant, reason = "it is written and dropped at once")]
 #[serde(rename_all = "camelCase")]
 enum Came {
     Answer(AnswerForm),
     Error(Failed),
     Info(Info),
+    Proof(Proof),
+    Bytes(ByteBuf),
+    /// The server at the other end of a link.
+    Named(String),
     Done(bool),
 }
 
@@ -80,11 +94,72 @@ pub(super) fn run(engine: &Rc<Engine>, call: &JsValue, done: impl FnOnce(JsValue
             engine.links().set_offline(kind == "offline");
             done(Came::Done(true));
         }
+        "proof" => {
+            let read = || -> Result<Proof, Argument> {
+                let event: ByteBuf = form::from_js(form::needed(field(call, "event"), "event")?)?;
+                prove(&event, &form::needed(text(call, "version"), "version")?)
+            };
+            done(read().map_or_else(|error| Came::Error(error.into()), Came::Proof));
+        }
+        "tamper" => {
+            let is_request = text(call, "where").is_some_and(|place| place == "request");
+            engine.links().tamper(if is_request { Tamper::Request } else { Tamper::Event });
+            done(Came::Done(true));
+        }
+        "port" => match field(call, "port").and_then(|port| port.dyn_into::<MessagePort>().ok()) {
+            Some(port) => {
+                let kind = if text(call, "kind").is_some_and(|kind| kind == "rtc") { "rtc" } else { "port" };
+                engine.links().open_port(port, kind, move |server| {
+                    done(if server.is_empty() { Came::Error(Failed::nameless()) } else { Came::Named(server) });
+                });
+            }
+            None => done(Came::Error(Failed::from(Argument::of("port", "must be a MessagePort")))),
+        },
+        "socket" => match (text(call, "server"), text(call, "url")) {
+            (Some(server), Some(url)) => {
+                engine.links().keep_socket(server, url);
+                done(Came::Done(true));
+            }
+            _ => done(Came::Error(Failed::from(Argument::of("socket", "needs a server and a url")))),
+        },
+        "export" => {
+            let engine = engine.clone();
+            spawn_local(async move {
+                let file = backup::write(engine.store()).await;
+                done(file.map_or_else(|error| Came::Error(error.into()), |file| Came::Bytes(ByteBuf::from(file))));
+            });
+        }
+        "import" => {
+            let (engine, file) = (engine.clone(), field(call, "file").map(form::from_js::<ByteBuf>));
+            spawn_local(async move {
+                let Some(Ok(file)) = file else {
+                    return done(Came::Error(Failed::from(Argument::of("file", "must be bytes"))));
+                };
+                // What runs on must write no more: its rows are others' then.
+                let read = backup::read(engine.store(), &file, || engine.stop()).await;
+                done(read.map_or_else(|error| Came::Error(error.into()), |()| Came::Done(true)));
+            });
+        }
         other => done(Came::Error(Failed::from(Argument::of("type", format!("no call is named `{other}`"))))),
     }
 }
 
+fn text(call: &JsValue, name: &str) -> Option<String> {
+    field(call, name)?.as_string()
+}
+
 impl Failed {
+    /// Nobody at the other end of a link.
+    fn nameless() -> Self {
+        Self { code: "unreachable", message: "nobody at the other end of the link has proved its name".into() }
+    }
+
+    /// A port cannot be handed to another tab.
+    pub(super) fn not_here() -> Self {
+        let message = "another tab of this server writes, and a port cannot be handed to it: open the link there, or close that tab";
+        Self { code: "unsupported", message: message.into() }
+    }
+
     /// The browser lacks something.
     pub(super) fn unsupported(what: &str) -> Self {
         Self { code: "unsupported", message: format!("this browser lacks what a server needs: {what}") }

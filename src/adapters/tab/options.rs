@@ -1,6 +1,6 @@
 //! How a page opens a server.
 
-use alloc::string::String;
+use alloc::{collections::BTreeMap, string::String};
 
 use serde::Deserialize;
 
@@ -31,4 +31,7 @@ pub(super) enum Kept {
 pub(super) struct Ways {
     /// To those in other tabs of this origin.
     pub(super) tabs: bool,
+    /// To those behind a WebSocket: the address by server name.
+    #[serde(default)]
+    pub(super) sockets: BTreeMap<String, String>,
 }

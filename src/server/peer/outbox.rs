@@ -174,6 +174,11 @@ impl Outbox {
         self.next_attempt = self.next_attempt.min(soonest);
     }
 
+    /// A link to the peer was made just now.
+    pub(super) fn peer_is_reached(&mut self, now: Timestamp) {
+        self.next_attempt = self.next_attempt.min(now);
+    }
+
     /// The rooms to pull now, with what came of the events before.
     pub(super) fn pulls(&mut self, now: Timestamp) -> Vec<(RoomId, Option<Delivered>)> {
         let may_send = self.may_send(now);

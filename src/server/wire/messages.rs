@@ -106,6 +106,7 @@ variants! {
         3 Keys(needs),
         4 Notarise { minimum_valid_until },
         5 Edu { edu, keep },
+        6 Reached,
     }
     AccountCall {
         0 Invite { origin, keys, version, event, stripped },

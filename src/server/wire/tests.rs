@@ -113,6 +113,7 @@ fn calls() -> Vec<Call> {
     let peers = vec![
         PeerCall::Serve(request()),
         PeerCall::Fetch { method: http::Method::GET, target: "/x".into(), body: Some(event.clone()) },
+        PeerCall::Reached,
         PeerCall::Nudge(room()),
         PeerCall::Keys(KeyNeeds {
             server: origin.clone(),

@@ -387,6 +387,21 @@ fn a_sign_of_life_brings_the_next_attempt_forward() {
 }
 
 #[test]
+fn a_new_link_ends_the_wait() {
+    let mut peer = peer();
+    peer.nudged("a");
+    peer.pull(few(0..1), false);
+    for _ in 0..12 {
+        peer.answered(Err(SendError::Unreachable));
+        peer.sleep();
+        peer.pull(few(0..1), false);
+    }
+    peer.answered(Err(SendError::Unreachable));
+    assert_eq!(peer.ask(Call::Peer(PeerCall::Reached)), Answer::Done);
+    assert!(matches!(peer.asked[0].2, Call::Room(RoomCall::Pull { .. })), "at once");
+}
+
+#[test]
 fn what_is_owed_goes_out_after_a_restart() {
     let mut peer = peer();
     peer.nudged("a");

@@ -1,0 +1,30 @@
+// What a page of a TypeScript user looks like: it is checked, not run.
+import { Hublet, HubletError, open, parseLink, Room, type ErrorCode, type RoomEvent, type Status } from "hublet/browser";
+
+export async function use(): Promise<void> {
+  await using server: Hublet = await open({ name: "main", user: "ann", store: "indexeddb", links: { tabs: true } });
+  const link = parseLink(location.hash);
+  const room: Room = link ? await server.joinRoom(link.roomId, link.via) : await server.createRoom({ name: "Lobby" });
+  room.addEventListener("event", ({ detail }) => {
+    const status: Status = detail.status;
+    console.log(status, detail.position ?? "not yet", detail.content.body);
+  });
+  room.addEventListener("typing", ({ detail: { user, typing } }) => console.log(user, typing));
+  server.addEventListener("peer", ({ detail }) => console.log(detail.server, detail.link, detail.connected));
+  // @ts-expect-error: no such event
+  room.addEventListener("nonsense", ({ detail }) => detail);
+  const { txn }: { txn: string } = await room.sendMessage("Hello!");
+  for await (const event of room.events({ from: 0 })) {
+    const known: RoomEvent<{ body?: string }> = event;
+    if (known.txn === txn) break;
+  }
+  try {
+    await room.kick("@nobody:example.org");
+  } catch (error) {
+    if (!(error instanceof HubletError)) throw error;
+    const code: ErrorCode = error.code;
+    // @ts-expect-error: no such code
+    if (code === "nonsense") return;
+    console.log(code, error.status, error.errcode);
+  }
+}
