@@ -89,12 +89,12 @@ function refusals(session: Session): unknown {
     ({ number }) => number,
     (refusal) => {
       const { after, from, by, reason } = refusal;
-      const lane = session.lanes.servers.indexOf(from);
+      const [origin, end] = [from, by].map((server) => laneY(Math.max(session.lanes.servers.indexOf(server), 0)));
       const x = xOfPosition(session, after) + 8;
-      const y = (LINE + laneY(Math.max(lane, 0))) / 2 + 8;
+      const y = end ?? LINE;
       return svg`<g class="refusal" transform=${`translate(${x} ${y})`}>
         <title>${session.nameOfServer(by)} refused this: ${reason}</title>
-        <path class="refusal-thread" d=${`M0 ${laneY(Math.max(lane, 0)) - y}V10`} />
+        <path class="refusal-thread" d=${`M0 ${(origin ?? y) - y}V0`} />
         <circle r="10" /><path d="M-4-4l8 8M4-4l-8 8" />
         ${refusal === newest ? svg`<text x="10" y=${tall - y - 10} text-anchor="end">refused: ${reason}</text>` : nothing}
       </g>`;
