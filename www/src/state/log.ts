@@ -11,9 +11,19 @@ export class Log {
     return this.placed;
   }
 
-  /** Ours that are still sending, oldest first, and those that were refused. */
+  /** Ours that are still sending, oldest first. */
   get waiting(): readonly RoomEvent[] {
-    return [...this.apart.values()];
+    return [...this.apart.values()].filter(({ status }) => status === "sending");
+  }
+
+  /** All that a person should be told, in one order: what was refused stands where it was said, what is sending at the end. */
+  get told(): readonly RoomEvent[] {
+    const told = [...this.placed];
+    for (const event of this.apart.values()) {
+      const after = event.status === "refused" ? told.findLastIndex((other) => other.originServerTs <= event.originServerTs) : told.length - 1;
+      told.splice(after + 1, 0, event);
+    }
+    return told;
   }
 
   get head(): RoomEvent | undefined {
@@ -35,7 +45,7 @@ export class Log {
   }
 
   find(eventId: string): RoomEvent | undefined {
-    return this.byId.get(eventId) ?? this.waiting.find((event) => event.eventId === eventId);
+    return this.byId.get(eventId) ?? [...this.apart.values()].find((event) => event.eventId === eventId);
   }
 
   /** Most events come at the end, so the place is looked for from there. */

@@ -12,12 +12,13 @@ import { Notices } from "./notices";
 /** Something that a server would not take, and where on the line that was. */
 export interface Refusal {
   readonly number: number;
+  /** Absent when a whole request was refused. */
+  readonly eventId: string | undefined;
   /** The last event that was in our log then. */
   readonly after: number;
   readonly from: string;
   readonly by: string;
   readonly reason: string;
-  readonly tampered: boolean;
 }
 
 /** What went over the links, summed. */
@@ -198,7 +199,7 @@ export class Session {
     if (event.type === "m.room.message" && event.status === "sent" && event.sender !== this.hublet.user) {
       this.notices.say(`${this.nameOf(event.sender)}: ${String(event.content.body ?? "")}`);
     }
-    if (event.status === "refused") this.notices.say(`Refused: ${event.error ?? "no reason given"}`);
+    if (event.status === "refused") this.refused(event);
   }
 
   private take(event: RoomEvent): void {
@@ -218,6 +219,17 @@ export class Session {
     this.changes.tell();
   }
 
+  /** One of ours will not appear: the hub's answer has been marked already, or our own server refused it by the room's rules. */
+  private refused(event: RoomEvent): void {
+    const { hublet } = this;
+    if (!this.refusals.some(({ eventId }) => eventId === event.eventId)) this.mark(hublet.server, hublet.server, event.error ?? "no reason given", event.eventId);
+  }
+
+  private mark(from: string, by: string, reason: string, eventId?: string): void {
+    this.refusals.push({ number: this.refusals.length, eventId, after: this.log.head?.position ?? 0, from, by, reason });
+    this.notices.add("refused", `${this.nameOfServer(by)} refused what ${this.nameOfServer(from)} sent: ${reason}`);
+  }
+
   private account(traffic: Traffic): void {
     const { direction, bytes, ms, status, refused, tampered, server } = traffic;
     this.sums.requests += 1;
@@ -225,13 +237,9 @@ export class Session {
     else this.sums.bytesOut += bytes;
     if (direction === "out" && typeof status === "number") this.sums.lastMs = ms;
     if (tampered && direction === "out") this.armed = undefined;
-    const reasons = Object.values(refused);
-    if (reasons.length === 0 && typeof status === "number" && status >= 400 && tampered) reasons.push(`the request's own signature: ${status}`);
-    for (const reason of reasons) {
-      const [from, by] = direction === "out" ? [this.hublet.server, server] : [server, this.hublet.server];
-      this.refusals.push({ number: this.refusals.length, after: this.log.head?.position ?? 0, from, by, reason, tampered });
-      this.notices.add("refused", `${this.nameOfServer(by)} refused what ${this.nameOfServer(from)} sent: ${reason}`);
-    }
+    const [from, by] = direction === "out" ? [this.hublet.server, server] : [server, this.hublet.server];
+    for (const [eventId, reason] of Object.entries(refused)) this.mark(from, by, reason, eventId);
+    if (tampered && typeof status === "number" && status >= 400) this.mark(from, by, `the request’s own signature is wrong (${status})`);
     this.changes.tell();
   }
 }

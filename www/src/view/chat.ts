@@ -13,7 +13,7 @@ import { reveal } from "./scroll";
 
 /** The conversation: messages, and what happened to the room, in the order of the line. */
 export function chat(session: Session): TemplateResult {
-  const lines = [...session.log.events, ...session.log.waiting].filter((event) => told(session, event));
+  const lines = session.log.told.filter((event) => told(session, event));
   return html`
     <section class="chat" aria-label="Conversation">
       <div class="chat-scroll" tabindex="0" role="log" aria-label="Messages" aria-live="off" ${ref((element) => settle(session, element, lines.at(-1)))}>

@@ -49,15 +49,15 @@ export function head(session: Session, column: number, before: string): SVGTempl
   </g>`;
 }
 
-/** One of ours that has no place yet, or was refused one. */
+/** One of ours that has no place yet. */
 export function echo(session: Session, event: RoomEvent, column: number): SVGTemplateResult {
   const lane = Math.max(session.lanes.servers.indexOf(serverOf(event.sender)), 0);
   const y = laneY(lane);
-  return svg`<g class="echo ${event.status}" transform=${`translate(${columnX(column)} 0)`} style="--colour: var(--server-${session.palette.of(serverOf(event.sender))})">
-    <title>${label(event)}: ${event.status}${event.error ? `, ${event.error}` : ""}</title>
+  return svg`<g class="echo" transform=${`translate(${columnX(column)} 0)`} style="--colour: var(--server-${session.palette.of(serverOf(event.sender))})">
+    <title>${label(event)}: on its way</title>
     <path class="thread" d=${`M${HALF} ${BELOW + 34}V${y}`} />
     <rect x=${HALF - 17} y=${y - 9} width="34" height="18" rx="4" />
-    <text x=${HALF} y=${y + 4}>${event.status === "refused" ? "✕" : "···"}</text>
+    <text x=${HALF} y=${y + 4}>···</text>
   </g>`;
 }
 

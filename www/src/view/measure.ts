@@ -7,8 +7,8 @@ export const LINE = 58;
 const LEFT = 20;
 const LANE = 34;
 const FIRST_LANE = 128;
-/** Free space after the head, where events that are still sending wait. */
-const AHEAD = 120;
+/** Free space after the last thing that is drawn. */
+const AHEAD = 8;
 
 export function columnX(column: number): number {
   return LEFT + column * COLUMN;

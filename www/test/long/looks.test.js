@@ -1,7 +1,7 @@
 // How the site looks: light and dark, wide and as narrow as 360 pixels. The pictures are for people to look at.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { faint } from "../support/contrast.js";
+import { cutOff, faint } from "../support/reading.js";
 import { placed, say, shot, start } from "../support/demo.js";
 
 const SIZES = { wide: { width: 1440, height: 900 }, narrow: { width: 360, height: 740 } };
@@ -12,7 +12,7 @@ const TALK = [
   [1, "Then its hash is another one, and the next event does not fit any more. Try it: flip a bit in flight."],
 ];
 
-for (const colorScheme of ["light", "dark"]) {
+for (const colorScheme of ["dark", "light"]) {
   for (const [size, viewport] of Object.entries(SIZES)) {
     test(`${colorScheme}, ${size}: nothing is cut off or too faint to read`, async () => {
       const demo = await start({ colorScheme, viewport });
@@ -20,8 +20,10 @@ for (const colorScheme of ["light", "dark"]) {
         const name = (what) => `looks-${colorScheme}-${size}-${what}`;
         const check = async (tab, what) => {
           await shot(tab, name(what));
-          const [inner, all] = await tab.evaluate(() => [innerWidth, document.documentElement.scrollWidth]);
+          const [inner, all, down] = await tab.evaluate(() => [innerWidth, document.documentElement.scrollWidth, scrollY]);
           assert.ok(all <= inner, `${what} is ${all} wide in ${inner}`);
+          assert.equal(down, 0, `${what} has moved up by ${down}`);
+          assert.deepEqual(await tab.evaluate(cutOff), [], what);
           assert.deepEqual(await tab.evaluate(faint), [], what);
         };
         const first = await demo.tab("Cobalt");

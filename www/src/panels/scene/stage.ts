@@ -7,7 +7,9 @@ import { serverOf } from "../../names";
 import type { Avatar } from "./avatars";
 import { REACH, type Shape, type Thing } from "./objects";
 
-const HEIGHT = 300;
+/** In pixels, and as a part of the width where there is little of it. */
+const HEIGHT = 360;
+const PART = 0.75;
 /** What part of the way to its place an avatar goes in a frame. */
 const GLIDE = 0.25;
 
@@ -109,8 +111,9 @@ export class Stage {
 
   private resize(): void {
     const width = this.element.clientWidth || 320;
-    this.renderer.setSize(width, HEIGHT);
-    this.camera.aspect = width / HEIGHT;
+    const height = Math.min(HEIGHT, width * PART);
+    this.renderer.setSize(width, height);
+    this.camera.aspect = width / height;
     this.camera.updateProjectionMatrix();
     this.ask();
   }

@@ -1,4 +1,20 @@
-// How well text stands out from what is behind it, by the formula of WCAG 2.
+// How well text can be read: whether all of it is there, and how it stands out from what is behind it, by the formula of WCAG 2.
+
+/** The texts that stick out of the page, or of what cuts them off without letting one scroll. Runs in the page. */
+export function cutOff() {
+  const ends = (element) => {
+    for (let at = element.parentElement; at; at = at.parentElement) {
+      const { overflowX } = getComputedStyle(at);
+      if (overflowX === "auto" || overflowX === "scroll") return Infinity;
+      if (overflowX !== "visible") return Math.min(at.getBoundingClientRect().right, innerWidth);
+    }
+    return innerWidth;
+  };
+  return [...document.querySelectorAll("h1, h2, p, label, legend, button, input, li")]
+    .filter((element) => element.checkVisibility() && !element.closest(".unseen, svg"))
+    .filter((element) => element.getBoundingClientRect().right > ends(element) + 1)
+    .map((element) => `${element.tagName.toLowerCase()}.${element.className}: ${element.textContent.trim().slice(0, 40)}`);
+}
 
 /** The texts in view whose contrast is below AA: 4.5, or 3 where they are large. Runs in the page. */
 export function faint() {
