@@ -25,7 +25,7 @@ try {
   await talk(hub, "Welcome back: same line, same order.");
   await guest.bringToFront();
   for (const close of await guest.getByRole("button", { name: "Close this notice" }).all()) await close.click();
-  await guest.locator(".message", { hasText: "And I go on" }).getByRole("button").click();
+  await guest.locator(".message", { hasText: "I have pulled" }).getByRole("button").click();
   await guest.locator(".seal", { hasText: "Content hash" }).click();
   await guest.waitForTimeout(1000);
   await guest.screenshot({ path: new URL("../../docs/demo.png", import.meta.url).pathname });

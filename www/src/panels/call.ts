@@ -16,6 +16,7 @@ export const call: Panel = (place, session) => {
     render(view(session, call, videos), place);
   };
   draw();
+  call.listen();
   return () => call.end();
 };
 

@@ -32,11 +32,17 @@ export const sensors: Panel = (place, session) => {
     source?.stop();
     source = undefined;
   };
+  /** What cannot be sent now will not be in a moment either. */
+  async function tick(): Promise<void> {
+    if (!source || (await publish(session, source))) return;
+    stop();
+    draw();
+  }
   async function toggle(): Promise<void> {
     if (source) stop();
     else {
       source = await listen();
-      timer = setInterval(() => source && publish(session, source), 1000 / RATE);
+      timer = setInterval(() => void tick(), 1000 / RATE);
     }
     draw();
   }
@@ -53,9 +59,9 @@ export const sensors: Panel = (place, session) => {
   };
 };
 
-function publish(session: Session, source: Source): void {
+async function publish(session: Session, source: Source): Promise<boolean> {
   const content: Reading = { source: source.name, unit: source.unit, value: Math.round(source.read() * 1000), at: Math.round((performance.timeOrigin + performance.now()) * 1000) };
-  void session.attempt("The reading", session.room.send(READING, content));
+  return (await session.attempt("The reading", session.room.send(READING, content))) !== undefined;
 }
 
 function view(session: Session, series: Series, source: Source | undefined, toggle: () => void): unknown {

@@ -35,6 +35,9 @@ export type Side = "chat" | "event" | "sensors" | "call" | "scene";
 /** The state that tells who is here and what they may do. */
 const MEMBERS = new Set(["m.room.member", "m.room.power_levels"]);
 
+/** How long a call rings, in milliseconds. */
+export const RINGS = 60_000;
+
 const PAGE = 60;
 
 /** One room as this tab shows it: its log, who is there, what is going on. Everything here is what the API told, in a form to draw from. */
@@ -140,6 +143,12 @@ export class Session {
     return renames ? undefined : sentence(event, (user) => this.nameOf(user), (server) => this.nameOfServer(server));
   }
 
+  /** Whether another has just called and nobody has answered: the newest event of a call is an invite. */
+  get isRinging(): boolean {
+    const newest = this.log.events.findLast(({ type }) => type.startsWith("m.call.") && type !== "m.call.candidates");
+    return newest?.type === "m.call.invite" && newest.sender !== this.hublet.user && Date.now() - newest.originServerTs < RINGS;
+  }
+
   /** Puts an event under the glass, whatever stood there. */
   inspect(eventId: string): void {
     this.side = "event";
@@ -200,6 +209,7 @@ export class Session {
       this.notices.say(`${this.nameOf(event.sender)}: ${String(event.content.body ?? "")}`);
     }
     if (event.status === "refused") this.refused(event);
+    if (event.type === "m.call.invite" && this.isRinging && this.side !== "call") this.notices.add("done", `${this.nameOf(event.sender)} is calling: open Call to answer`);
   }
 
   private take(event: RoomEvent): void {

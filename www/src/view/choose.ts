@@ -1,3 +1,4 @@
+import { parseLink } from "hublet/browser";
 import { html, nothing, type TemplateResult } from "lit-html";
 
 import type { App } from "../app";
@@ -48,9 +49,14 @@ function here(): TemplateResult {
 function elsewhere(): TemplateResult {
   return html`<section class="way">
     <h2>Hub in another tab</h2>
-    <label class="field"><span>Invite link</span><input name=${FIELDS.link} type="text" inputmode="url" autocomplete="off" spellcheck="false" placeholder="…#!room:server" /></label>
+    <label class="field"><span>Invite link</span><input name=${FIELDS.link} type="text" inputmode="url" autocomplete="off" spellcheck="false" placeholder="…#!room:server" .value=${invited()} /></label>
     <button name="way" value="link">Join</button>
   </section>`;
+}
+
+/** The link that this page was opened with: one that could not be followed can be tried again. */
+function invited(): string {
+  return parseLink(location.href) ? location.href : "";
 }
 
 function edge(app: App): TemplateResult {

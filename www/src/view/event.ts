@@ -28,7 +28,7 @@ function title(session: Session, event: RoomEvent): TemplateResult {
     <h2><span class="event-place">${place}</span> ${label(event)} <code>${event.type}</code></h2>
     <p class="event-way">
       ${cell(session, sender, session.nameOf(event.sender))}<span>${session.nameOf(event.sender)}</span>
-      ${hub ? html`<span aria-hidden="true">→</span><span class="unseen">placed by</span>${cell(session, hub, session.nameOfServer(hub))}<span>${session.nameOfServer(hub)}, the hub</span>` : nothing}
+      ${hub === sender ? html`<span>the hub itself</span>` : hub ? html`<span aria-hidden="true">→</span><span class="unseen">placed by</span>${cell(session, hub, session.nameOfServer(hub))}<span>${session.nameOfServer(hub)}, the hub</span>` : nothing}
       <time datetime=${new Date(event.originServerTs).toISOString()}>${new Date(event.originServerTs).toLocaleTimeString()}</time>
     </p>
     ${event.error ? html`<p class="reason">${event.error}</p>` : nothing}

@@ -20,7 +20,7 @@ export function side(session: Session): TemplateResult {
       <div class="tabs" role="tablist" aria-label="Beside the conversation" @keydown=${(key: KeyboardEvent) => move(session, key)}>
         ${tabs().map(
           (tab) =>
-            html`<button role="tab" id="tab-${tab.side}" class="tab-${tab.side}" aria-selected=${side === tab.side} aria-controls="side-panel" tabindex=${side === tab.side ? 0 : -1} @click=${() => open(session, tab.side)}>${tab.name}</button>`,
+            html`<button role="tab" id="tab-${tab.side}" class="tab-${tab.side}" aria-selected=${side === tab.side} aria-controls="side-panel" tabindex=${side === tab.side ? 0 : -1} @click=${() => open(session, tab.side)}>${tab.name}${tab.side === "call" && side !== "call" && session.isRinging ? html`<span class="ringing">rings</span>` : nothing}</button>`,
         )}
       </div>
       <div id="side-panel" class="side-panel" role="tabpanel" aria-labelledby="tab-${side}" tabindex="-1">${side === "chat" ? nothing : side === "event" ? event(session) : panel(session, side)}</div>

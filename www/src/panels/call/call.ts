@@ -1,5 +1,5 @@
-import { messageOf, type Session } from "../../state/session";
-import { LIFETIME, send, signal, type Common, type Contents, type Signal } from "./signals";
+import { messageOf, RINGS, type Session } from "../../state/session";
+import { send, signal, type Common, type Contents, type Signal } from "./signals";
 
 export type Stage = "idle" | "asking" | "calling" | "ringing" | "connecting" | "talking" | "ended";
 
@@ -26,12 +26,17 @@ export class Call {
   constructor(
     private readonly session: Session,
     private readonly tell: () => void,
-  ) {
+  ) {}
+
+  /** Takes what is said about calls from now on, and what rings already: the panel may be opened for that. */
+  listen(): void {
+    const { session } = this;
     const hear = (event: Parameters<typeof signal>[1]): void => {
       const heard = signal(session, event);
       if (heard) void this.hear(heard);
     };
-    session.log.events.slice(-40).forEach(hear);
+    const { events } = session.log;
+    if (session.isRinging) events.slice(events.findLastIndex(({ type }) => type === "m.call.invite")).forEach(hear);
     session.room.addEventListener("event", ({ detail }) => hear(detail), { signal: this.ending.signal });
   }
 
@@ -41,7 +46,7 @@ export class Call {
     if (!connection) return;
     await connection.setLocalDescription();
     this.set("calling");
-    await send(this.session, "m.call.invite", { ...this.common(), lifetime: LIFETIME, offer: { type: "offer", sdp: connection.localDescription?.sdp ?? "" } });
+    await send(this.session, "m.call.invite", { ...this.common(), lifetime: RINGS, offer: { type: "offer", sdp: connection.localDescription?.sdp ?? "" } });
   }
 
   async answer(): Promise<void> {
@@ -78,6 +83,8 @@ export class Call {
     if (heard.content.call_id !== this.id) return;
     if (heard.type === "m.call.hangup") return this.close("ended");
     if (heard.type === "m.call.candidates") return this.route(heard.content.candidates);
+    // Somebody else was quicker.
+    if (this.stage === "ringing") return this.close("ended");
     if (this.stage !== "calling" || !this.connection) return;
     this.other = heard.sender;
     this.set("connecting");

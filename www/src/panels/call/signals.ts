@@ -18,9 +18,6 @@ export interface Contents {
 
 export type Signal = { [T in keyof Contents]: { readonly type: T; readonly sender: string; readonly age: number; readonly content: Contents[T] } }[keyof Contents];
 
-/** How long a call rings. */
-export const LIFETIME = 60_000;
-
 export function send<T extends keyof Contents>(session: Session, type: T, content: Contents[T]): Promise<unknown> {
   return session.attempt("The call", session.room.send(type, content));
 }
