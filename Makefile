@@ -110,6 +110,8 @@ bench: tools
 	$(call step,size)
 	$(XTASK) build-wasm
 	$(XTASK) size
+	$(call step,a server in a tab)
+	npm --silent --prefix pkg run bench
 	$(call step,the store of the worker)
 	npm --silent --prefix worker run bench
 

@@ -31,7 +31,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use crate::{
     id::{RoomId, ServerName, Timestamp, base64},
     json::{KeyOrder, Limits, parse},
-    server::{Answer, Moment},
+    server::{Answer, Moment, link},
     store::Table,
 };
 use answer::AnswerForm;
@@ -78,6 +78,13 @@ pub fn room_id(server: &str, random: &[u8]) -> Result<String, HubletError> {
 #[wasm_bindgen(js_name = publicKey)]
 pub fn public_key(seed: &[u8]) -> Result<String, HubletError> {
     Ok(base64::encode(&identity::signing_key(seed)?.public()))
+}
+
+/// Whether an X-Matrix header proves to the server `us` that `server`, whose name is a key, is at the other end of a link; `nonce` is what it was asked to
+/// sign. Unstable.
+#[wasm_bindgen(js_name = isProven)]
+pub fn is_proven(us: &str, server: &str, nonce: &str, header: &str) -> bool {
+    ServerName::parse(us).is_ok_and(|us| link::is_proven(&us, server, nonce, header))
 }
 
 /// The names of a store's tables, each at its number. Unstable.

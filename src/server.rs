@@ -27,6 +27,7 @@ pub mod front;
 pub mod host;
 mod identity;
 pub mod keys;
+pub mod link;
 mod message;
 pub mod paths;
 pub mod peer;

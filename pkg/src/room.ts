@@ -24,6 +24,8 @@ export interface RoomEvents {
   event: RoomEvent;
   /** The state changed. */
   state: StateEvent;
+  /** An event that was there is another now: it was redacted, or its sender's key has come. */
+  updated: RoomEvent;
   typing: { user: string; typing: boolean };
   receipt: { user: string; eventId: string; ts: number };
   ephemeral: { sender: string; kind: string; data: any };
@@ -40,6 +42,9 @@ export interface Sent {
 /** The newest place that any log can have. */
 const NEWEST = Number.MAX_SAFE_INTEGER;
 
+/** How many events an ID is looked for in. */
+const FURTHEST = 5_000;
+
 /** How long an event may take from its acceptance into the log, in milliseconds, before it is looked for there. */
 const PATIENCE = 500;
 
@@ -53,6 +58,8 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<RoomEvent
   readonly #sending = new Map<string, { txn: string; event: RoomEvent }>();
   /** What this page sent under transaction IDs of its own choice. */
   readonly #sent = new Map<string, Promise<Sent>>();
+  /** The reading of events that were missed, while it goes on. */
+  #missing: Promise<void> | undefined;
   #last = -Infinity;
   #ended = false;
 
@@ -162,13 +169,13 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<RoomEvent
     return { events, end };
   }
 
-  /** One event of the log, by its ID or its position. */
+  /** One event of the log, by its position, or by its ID among the newest 5,000. */
   async event(idOrPosition: string | number): Promise<RoomEvent> {
     if (typeof idOrPosition === "number") {
       const { events } = await this.timeline({ from: idOrPosition, limit: 1 });
       if (events[0]) return events[0];
     } else {
-      for (let before = NEWEST; ; ) {
+      for (let before = NEWEST, looked = 0; looked < FURTHEST; looked += 200) {
         const { entries } = await this.#ask({ type: "history", before, limit: 200 }, "history");
         const found = this.#read(entries).find((event) => event.eventId === idOrPosition);
         if (found) return found;
@@ -281,6 +288,8 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<RoomEvent
   told(notification: Notification): void {
     switch (notification.type) {
       case "appended":
+        // What comes while missed events are read is shown behind them.
+        if (this.#missing) return void this.#missing.catch(() => undefined).then(() => this.#appended(notification));
         return this.#appended(notification);
       case "notSent":
         return this.#refused(notification.lpduId, notification.error);
@@ -291,6 +300,8 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<RoomEvent
       }
       case "ephemeral":
         return this.#ephemeral(JSON.parse(notification.edu));
+      case "rechecked":
+        return void this.#update(notification.position);
       case "rejected":
         return this.emit("problem", { kind: "rejected", eventId: notification.eventId, error: notification.error });
       case "fork":
@@ -301,7 +312,12 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<RoomEvent
   }
 
   /** Reads what was missed while another tab became the writer. @internal */
-  async catchUp(): Promise<void> {
+  catchUp(): Promise<void> {
+    this.#missing ??= this.#readMissed().finally(() => (this.#missing = undefined));
+    return this.#missing;
+  }
+
+  async #readMissed(): Promise<void> {
     for (let end = false; !end; ) {
       const page = await this.timeline({ from: this.#last + 1, limit: 200 });
       for (const event of page.events) this.#show(event);
@@ -362,11 +378,22 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<RoomEvent
     this.#show(event);
   }
 
+  /** Shows an event that is new in the log; one that was shown already is passed over. */
   #show(event: RoomEvent): void {
-    if (event.position !== undefined) this.#last = Math.max(this.#last, event.position);
-    const state = event.position !== undefined ? this.#remember(event) : undefined;
+    if (event.position === undefined || event.position <= this.#last) return;
+    this.#last = event.position;
+    const state = this.#remember(event);
     this.emit("event", event);
     if (state) this.emit("state", state);
+    const redacted = event.type === "m.room.redaction" && (event.content["hublet.redacts"] ?? event.content.redacts);
+    if (typeof redacted === "string") void this.#update(redacted);
+  }
+
+  async #update(idOrPosition: string | number): Promise<void> {
+    const event = await this.event(idOrPosition).catch(() => undefined);
+    if (!event) return;
+    if (this.#state.get(`${event.type}\n${event.stateKey}`)?.eventId === event.eventId) this.#remember(event);
+    this.emit("updated", event);
   }
 
   #refused(lpduId: string, error: string): void {

@@ -13,9 +13,10 @@ use alloc::{
     vec::Vec,
 };
 
-use idb::{CursorDirection, KeyRange, ObjectStore, Transaction, TransactionMode, TransactionResult};
-use js_sys::Uint8Array;
+use idb::{CursorDirection, KeyRange, ObjectStore, TransactionMode};
+use js_sys::{Promise, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{DomException, IdbDatabase, IdbTransaction};
 
 use self::schema::{ROWS, SECRETS};
@@ -46,6 +47,8 @@ pub struct IndexedStore {
 #[derive(Debug)]
 pub(super) struct Begun {
     transaction: IdbTransaction,
+    /// Kept or broken by the browser itself: a future with closures of ours could be gone before the last event of the transaction comes.
+    ended: Promise,
 }
 
 impl IndexedStore {
@@ -72,7 +75,7 @@ impl IndexedStore {
             .unchecked_ref::<Database>()
             .transaction(ROWS, "readwrite", &self.options)
             .map_err(|error| of_value(&error))?;
-        let begun = Begun { transaction };
+        let begun = Begun::of(transaction);
         match begun.write(machine, batch) {
             Ok(()) => Ok(begun),
             Err(error) => {
@@ -144,7 +147,7 @@ impl IndexedStore {
             .map_err(|error| of_value(&error))?;
         let secrets = transaction.object_store(SECRETS).map(ObjectStore::from).map_err(|error| of_value(&error))?;
         secrets.put(value, Some(&name.into())).map_err(|error| failure(&error))?;
-        Begun { transaction }.durable().await
+        Begun::of(transaction).durable().await
     }
 
     /// Every row with its whole key, as of one moment.
@@ -176,7 +179,7 @@ impl IndexedStore {
         for (key, value) in new {
             rows.put(&bytes(value), Some(&bytes(key))).map_err(|error| failure(&error))?;
         }
-        Begun { transaction }.durable().await
+        Begun::of(transaction).durable().await
     }
 
     fn store(&self, name: &str, mode: TransactionMode) -> Result<ObjectStore, StoreError> {
@@ -187,6 +190,14 @@ impl IndexedStore {
 }
 
 impl Begun {
+    fn of(transaction: IdbTransaction) -> Self {
+        let ended = Promise::new(&mut |done, aborted| {
+            transaction.set_oncomplete(Some(&done));
+            transaction.set_onabort(Some(&aborted));
+        });
+        Self { transaction, ended }
+    }
+
     fn write(&self, machine: &str, batch: &WriteBatch) -> Result<(), StoreError> {
         let rows = self.transaction.object_store(ROWS).map(ObjectStore::from).map_err(|error| of_value(&error))?;
         for write in batch.writes() {
@@ -204,13 +215,12 @@ impl Begun {
 
     /// Waits until the batch is on the disk.
     pub(super) async fn durable(self) -> Result<(), StoreError> {
-        let failed = || match self.transaction.error() {
-            Some(error) => of_exception(&error),
-            None => StoreError::Failed("the transaction was aborted".into()),
-        };
-        match Transaction::from(self.transaction.clone()).await {
-            Ok(TransactionResult::Committed) => Ok(()),
-            Ok(TransactionResult::Aborted) | Err(_) => Err(failed()),
+        match JsFuture::from(self.ended).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(match self.transaction.error() {
+                Some(error) => of_exception(&error),
+                None => StoreError::Failed("the transaction was aborted".into()),
+            }),
         }
     }
 }

@@ -21,8 +21,8 @@ use core::cell::{Cell, RefCell};
 use gloo_timers::callback::Timeout;
 use web_sys::MessagePort;
 
-use self::{direct::Direct, frame::Frame, socket::Socket, tabs::Tabs};
 pub use self::tamper::Tamper;
+use self::{direct::Direct, frame::Frame, socket::Socket, tabs::Tabs};
 use super::clock;
 use crate::{
     id::ServerName,
@@ -248,7 +248,8 @@ impl Inner {
         for socket in self.sockets.borrow().iter() {
             socket.connect();
         }
-        let direct: Vec<_> = self.direct.borrow().iter().map(|(server, direct)| (server.clone(), direct.kind())).collect();
+        let direct: Vec<_> =
+            self.direct.borrow().iter().map(|(server, direct)| (server.clone(), direct.kind())).collect();
         for (server, kind) in direct {
             self.found(&server, kind);
         }

@@ -4,7 +4,10 @@ use alloc::rc::Rc;
 use core::cell::RefCell;
 
 use js_sys::{Function, Promise, Reflect};
-use wasm_bindgen::{JsCast, JsValue, prelude::{Closure, wasm_bindgen}};
+use wasm_bindgen::{
+    JsCast, JsValue,
+    prelude::{Closure, wasm_bindgen},
+};
 
 #[wasm_bindgen]
 extern "C" {

@@ -10,11 +10,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{CryptoKey, SubtleCrypto, WorkerGlobalScope};
 
-use super::{
-    clock,
-    idb::IndexedStore,
-    store::StoreError,
-};
+use super::{clock, idb::IndexedStore, store::StoreError};
 
 /// Under which name the sealed key is kept.
 const NAME: &str = "key";

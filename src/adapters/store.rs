@@ -24,7 +24,9 @@ pub enum StoreError {
     #[error("the database was made by a newer version of hublet; reload the page to get that version")]
     Newer,
     /// The site may not have one.
-    #[error("the browser allows this site no database, as in some private windows; allow it or open the server in memory")]
+    #[error(
+        "the browser allows this site no database, as in some private windows; allow it or open the server in memory"
+    )]
     Denied,
     /// Anything else, in the browser's words.
     #[error("the database failed: {0}")]

@@ -93,6 +93,7 @@ impl CallForm {
             "setProfile" => own(OwnCall::SetProfile(profile_field(&needed(self.field, "field")?)?, self.value)),
             "serve" => Call::Peer(PeerCall::Serve(Box::new(needed(self.request, "request")?.read()?))),
             "fetch" => Call::Peer(self.fetch()?),
+            "reached" => Call::Peer(PeerCall::Reached),
             "front" => Call::Front(Box::new(needed(self.request, "request")?.read()?)),
             other => return Err(Argument::of("type", alloc::format!("no call is named `{other}`"))),
         })
@@ -185,6 +186,7 @@ mod tests {
             ),
             (CallForm { kind: text("m"), ..form("state") }, "Room(State { kind: Some(\"m\"), state_key: None })"),
             (form("pending"), "Room(Pending)"),
+            (form("reached"), "Peer(Reached)"),
             (
                 CallForm { typing: Some(true), ..from("typing") },
                 "Room(SendEphemeral { sender: UserId(@a:b.example), what: Typing(true) })",

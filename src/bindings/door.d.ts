@@ -71,6 +71,8 @@ export type Call =
   | { type: "serve"; request: HttpRequest }
   /** To a peer: send it a request as us. Answered `response` or `unreachable`. */
   | { type: "fetch"; method: string; target: string; body?: string }
+  /** To a peer: the host has just got a link to it; what waits for the next attempt goes out. Answered `done`. */
+  | { type: "reached" }
   /** To the front: a request that no peer serves. Answered `response`. */
   | { type: "front"; request: HttpRequest };
 

@@ -1,12 +1,13 @@
 // The Durable Objects: one a room, one a remote server, one a local user. Each is one machine over its own rows.
 import { DurableObject } from "cloudflare:workers";
 import { decodeAnswer, encodeCall } from "hublet";
-import type { Address, Notification, HttpResponse } from "hublet";
+import type { Address, Call, Notification, HttpRequest, HttpResponse, SendError } from "hublet";
 import { Alarm } from "./alarm.js";
 import { MAX_BODY, readBytes } from "./body.js";
 import { type Env, identity } from "./env.js";
 import { MachineHost } from "./host.js";
-import { headersOf, responseOf, targetOf, tooLarge } from "./http.js";
+import { headersOf, refuse, respond, responseOf, targetOf, tooLarge } from "./http.js";
+import { Link, linkedServer } from "./link.js";
 import { Outbound } from "./outbound.js";
 import { Store } from "./store.js";
 
@@ -19,6 +20,11 @@ abstract class MachineObject extends DurableObject<Env> {
   /** A call to the machine of that address, which is the name of this object. */
   ask(address: Address, call: Uint8Array): Promise<Uint8Array> {
     return this.#machine(address).ask(call);
+  }
+
+  /** Sends a request to another server. */
+  protected send(server: string, request: HttpRequest): Promise<HttpResponse | SendError> {
+    return this.#outbound.send(server, request);
   }
 
   override alarm(): void {
@@ -35,7 +41,7 @@ abstract class MachineObject extends DurableObject<Env> {
   #machine(address: Address): MachineHost {
     return (this.#host ??= new MachineHost(identity(this.env), address, this.#store, {
       ask: (to, call) => machineAt(this.env, to).ask(to, call),
-      send: (server, request) => this.#outbound.send(server, request),
+      send: (server, request) => this.send(server, request),
       wake: (at) => this.#alarm.set(address, at),
       watch: () => this.#alarm.watch(address),
       notify: (notification) => report(address, notification),
@@ -48,6 +54,39 @@ export class Room extends MachineObject {}
 export class Account extends MachineObject {}
 
 export class Peer extends MachineObject {
+  readonly #link = new Link(this.env.HUBLET_NAME, this.ctx);
+
+  /** The peer opens a socket, over which it is reached from then on. */
+  override fetch(request: Request): Response {
+    const server = linkedServer(request.url);
+    if (server === undefined || request.headers.get("upgrade") !== "websocket") {
+      return respond(refuse(426, "M_UNRECOGNIZED", "open a WebSocket here, and name your server: ?server=NAME"));
+    }
+    return this.#link.accept(server);
+  }
+
+  override async webSocketMessage(socket: WebSocket, text: string | ArrayBuffer): Promise<void> {
+    const { server } = socket.deserializeAttachment() as { server: string };
+    const ask = async (call: Call) => decodeAnswer(await this.ask(`peer:${server}`, encodeCall(call)));
+    await this.#link.came(socket, text, {
+      serve: async (request) => responseOf(await ask({ type: "serve", request })),
+      reached: () => void ask({ type: "reached" }),
+    });
+  }
+
+  override webSocketClose(): void {
+    this.#link.closed();
+  }
+
+  override webSocketError(): void {
+    this.#link.closed();
+  }
+
+  /** Over the peer's socket where it has one open, else to its address. */
+  protected override send(server: string, request: HttpRequest): Promise<HttpResponse | SendError> {
+    return this.#link.send(server, request) ?? super.send(server, request);
+  }
+
   /** A request that says it comes from this peer. Its body is read here, where it is used. */
   async serve(address: Address, request: Request): Promise<HttpResponse> {
     const body = await readBytes(request.body, MAX_BODY);

@@ -45,8 +45,18 @@ pub(crate) fn build() -> Result<()> {
 /// Builds the module of browsers as the tests in WebAssembly are built, and what a page sees of it.
 pub(crate) fn build_page() -> Result<()> {
     say("module browser: cargo build");
-    let arguments =
-        ["build", "--profile", "wasm-tests", "--package", "hublet", "--lib", "--features", "browser", "--target", TARGET];
+    let arguments = [
+        "build",
+        "--profile",
+        "wasm-tests",
+        "--package",
+        "hublet",
+        "--lib",
+        "--features",
+        "browser",
+        "--target",
+        TARGET,
+    ];
     run(&mut cargo(&arguments))?;
     let folder = root().join("pkg/browser/module");
     remove(&folder)?;
@@ -89,7 +99,8 @@ fn build_one(Module { name, features, folder, .. }: &Module) -> Result<()> {
     fs::write(work.join(".stamp"), fresh)?;
     // Moved only when whole, so that an interrupted build never leaves half a package.
     remove(&dist)?;
-    fs::create_dir_all(dist.parent().unwrap_or(&dist)).with_context(|| format!("cannot make the folder of {folder}"))?;
+    fs::create_dir_all(dist.parent().unwrap_or(&dist))
+        .with_context(|| format!("cannot make the folder of {folder}"))?;
     fs::rename(&work, &dist).with_context(|| format!("cannot move the module into {folder}"))?;
     say(&format!("module {name}: {folder} is built"));
     Ok(())

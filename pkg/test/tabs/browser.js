@@ -1,6 +1,8 @@
 // Pages in headless Chromium, over files served on a loopback port.
+import { mkdtempSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
+import { tmpdir } from "node:os";
 import { extname, join, normalize } from "node:path";
 import { chromium } from "playwright-core";
 
@@ -29,8 +31,9 @@ export async function start({ root = folder, executablePath = process.env.CHROMI
     }
   });
   await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
-  const browser = await chromium.launch({ executablePath, args });
-  const context = await browser.newContext();
+  // A profile on disk, as a user has: in a private window databases are in memory.
+  const profile = mkdtempSync(join(tmpdir(), "hublet-profile-"));
+  const context = await chromium.launchPersistentContext(profile, { executablePath, args });
   const url = `http://localhost:${server.address().port}/`;
   return {
     url,
@@ -44,9 +47,10 @@ export async function start({ root = folder, executablePath = process.env.CHROMI
       return tab;
     },
     async stop() {
-      await browser.close();
+      await context.close();
       server.closeAllConnections();
       server.close();
+      rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
     },
   };
 }

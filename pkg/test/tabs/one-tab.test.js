@@ -76,6 +76,21 @@ test("a room is made, spoken in, and there again after a reload", async () => {
   await tab.close();
 });
 
+test("a redacted event is told, and shows no content any more", async () => {
+  const tab = await browser.tab();
+  const seen = await tab.evaluate(async () => {
+    const server = await hublet.open({ name: "redact", store: "memory" });
+    const room = await server.createRoom({});
+    const { eventId } = await room.sendMessage("a secret");
+    const updated = new Promise((resolve) => room.addEventListener("updated", ({ detail }) => resolve(detail)));
+    await room.redact(eventId, "wrong room");
+    const { content, redacted, checks, eventId: same } = await updated;
+    return { content, redacted, checks, same: same === eventId };
+  });
+  assert.deepEqual(seen, { content: {}, redacted: true, checks: ["schema", "sender_signature", "hub_signature", "hub", "auth_rules", "chain"], same: true });
+  await tab.close();
+});
+
 test("what is refused says why, and what is wrong is named", async () => {
   const tab = await browser.tab();
   const codes = await tab.evaluate(async () => {

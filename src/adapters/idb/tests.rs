@@ -113,7 +113,8 @@ async fn a_database_of_the_first_version_is_brought_up_with_its_rows() {
 
 #[wasm_bindgen_test]
 async fn all_rows_go_from_one_database_into_another() {
-    let (from, to) = (IndexedStore::open(&fresh("dump")).await.unwrap(), IndexedStore::open(&fresh("load")).await.unwrap());
+    let (from, to) =
+        (IndexedStore::open(&fresh("dump")).await.unwrap(), IndexedStore::open(&fresh("load")).await.unwrap());
     commit(&from, "front", &batch(b"k", b"v")).await;
     commit(&to, "peer:gone.example", &batch(b"old", b"row")).await;
     let rows = from.dump().await.unwrap();

@@ -9,17 +9,7 @@ use alloc::{
 use core::cell::{Cell, RefCell};
 
 use super::{Inner, Post, frame::Frame};
-use crate::{
-    adapters::clock,
-    crypto::{PreparedKey, verify},
-    id::ServerName,
-    server::{Identity, Signer, x_matrix},
-};
-
-/// What a proof signs: a request that no server would serve.
-fn target(nonce: &str) -> String {
-    format!("/_hublet/link/{nonce}")
-}
+use crate::{adapters::clock, id::ServerName, server::link};
 
 /// One such link.
 pub(super) struct Direct {
@@ -56,7 +46,11 @@ impl Direct {
         match frame {
             Frame::Challenge { from, nonce } => {
                 let Ok(server) = ServerName::parse(&from) else { return };
-                let proof = header(&links.identity, &server, &nonce);
+                if self.server().is_some_and(|known| known != from) {
+                    // Who has proved one name does not become another over the same link.
+                    return;
+                }
+                let proof = link::proof(&links.identity, &server, &nonce);
                 let is_new = self.claimed.replace(Some(from.clone())).as_ref() != Some(&from);
                 if let Some(header) = proof {
                     (self.post)(&Frame::Proof { header });
@@ -69,8 +63,9 @@ impl Direct {
                 }
             }
             Frame::Proof { header } => {
+                let us = links.identity.name();
                 let claimed = self.claimed.borrow().clone();
-                if let Some(server) = claimed.filter(|server| proves(&links.identity, server, &self.nonce, &header)) {
+                if let Some(server) = claimed.filter(|server| link::is_proven(us, server, &self.nonce, &header)) {
                     self.proven(&links, &server);
                 }
             }
@@ -111,56 +106,5 @@ impl Direct {
 
     pub(super) fn post(&self) -> Post {
         self.post.clone()
-    }
-}
-
-/// The proof that we are who we say.
-fn header(identity: &Identity, to: &ServerName, nonce: &str) -> Option<String> {
-    let Signer::Held(key) = identity.signer() else { return None };
-    let input = x_matrix::signing_input(&http::Method::GET, &target(nonce), identity.name(), to, None);
-    Some(x_matrix::header(identity.name(), to, identity.key_id(), &key.sign(&input)))
-}
-
-/// Whether a header proves that a server with a key name is at the other end.
-fn proves(identity: &Identity, server: &str, nonce: &str, header: &str) -> bool {
-    let check = || {
-        let server = ServerName::parse(server).ok()?;
-        let key = PreparedKey::prepare(&server.key_in_name()?).ok()?;
-        let claims = x_matrix::claims(&[(String::from(x_matrix::HEADER), header.into())]).ok()?;
-        let [claim] = claims.as_slice() else { return None };
-        let input = x_matrix::signing_input(&http::Method::GET, &target(nonce), &server, identity.name(), None);
-        let is_ours = claim.origin == server && claim.destination == *identity.name();
-        (is_ours && verify(&key, &input, &claim.signature).is_ok()).then_some(())
-    };
-    check().is_some()
-}
-
-#[cfg(test)]
-mod tests {
-    use alloc::vec::Vec;
-
-    use super::{header, proves};
-    use crate::{
-        crypto::SigningKey,
-        id::{KeyId, ServerName},
-        server::{Identity, Signer},
-    };
-
-    fn identity(seed: u8) -> Identity {
-        let key = SigningKey::from_seed(&[seed; 32]);
-        let name = ServerName::key_name_of(&key.public()).unwrap();
-        Identity::new(name, KeyId::parse("ed25519:key").unwrap(), Signer::Held(key), Vec::new())
-    }
-
-    #[test]
-    fn a_proof_holds_for_one_name_one_asker_and_one_nonce() {
-        let (ann, bob, eve) = (identity(1), identity(2), identity(3));
-        let proof = header(&ann, bob.name(), "n1").unwrap();
-        assert!(proves(&bob, ann.name().as_str(), "n1", &proof));
-        assert!(!proves(&bob, ann.name().as_str(), "n2", &proof), "another challenge");
-        assert!(!proves(&bob, eve.name().as_str(), "n1", &proof), "another's name");
-        assert!(!proves(&eve, ann.name().as_str(), "n1", &proof), "passed on to a third");
-        assert!(!proves(&bob, "hub.example", "n1", &proof), "a name that is no key");
-        assert!(!proves(&bob, ann.name().as_str(), "n1", "X-Matrix"), "no proof at all");
     }
 }

@@ -54,7 +54,7 @@ impl Socket {
     /// Connects now, whatever the wait was.
     pub(super) fn connect(&self) {
         self.retry.replace(None);
-        let (Some(links), Ok(socket)) = (self.links.upgrade(), WebSocket::new(&self.url)) else { return };
+        let (Some(links), Some(socket)) = (self.links.upgrade(), self.dial()) else { return };
         if links.is_offline.get() {
             let _ = socket.close();
             return;
@@ -68,8 +68,7 @@ impl Socket {
             };
             socket.wait.set(FIRST_WAIT);
             let sender = sender.clone();
-            let post: Post =
-                Rc::new(move |frame| frame.text().is_some_and(|text| sender.send_with_str(&text).is_ok()));
+            let post: Post = Rc::new(move |frame| frame.text().is_some_and(|text| sender.send_with_str(&text).is_ok()));
             begun.replace(Some(Direct::open(&links, "socket", post, Some(socket.server.clone()))));
         });
         let heard = direct.clone();
@@ -92,6 +91,12 @@ impl Socket {
         socket.set_onmessage(Some(came.as_ref().unchecked_ref()));
         socket.set_onclose(Some(closed.as_ref().unchecked_ref()));
         self.open.replace(Some(Open { socket, _opened: opened, _came: came, _closed: closed }));
+    }
+
+    /// A new socket: the address with our name, so that the server knows whose it is to be before it has read anything.
+    fn dial(&self) -> Option<WebSocket> {
+        let sign = if self.url.contains('?') { '&' } else { '?' };
+        WebSocket::new(&alloc::format!("{}{sign}server={}", self.url, self.links.upgrade()?.us())).ok()
     }
 
     /// Hangs up; `connect` calls again.

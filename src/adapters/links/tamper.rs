@@ -20,7 +20,8 @@ pub enum Tamper {
 pub(super) fn flip(identity: &Identity, request: &mut Request, tamper: Tamper) -> bool {
     let Ok(mut body) = String::from_utf8(request.body.clone()) else { return false };
     let Some(at) = place(&body) else { return false };
-    let flipped = body.get(at..).and_then(|rest| rest.chars().next()).map(|letter| if letter == 'e' { 'a' } else { 'e' });
+    let flipped =
+        body.get(at..).and_then(|rest| rest.chars().next()).map(|letter| if letter == 'e' { 'a' } else { 'e' });
     let Some(flipped) = flipped else { return false };
     body.replace_range(at..at.saturating_add(1), flipped.encode_utf8(&mut [0; 4]));
     if tamper == Tamper::Event && !sign_again(identity, request, body.as_bytes()) {

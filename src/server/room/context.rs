@@ -205,9 +205,7 @@ impl Context {
             RoomCall::SendOnce { txn, sender, kind, state_key, content } => {
                 once::send(ticket, &txn, draft::Wish { sender, kind, state_key, content })
             }
-            RoomCall::State { kind, state_key } => {
-                current::state(self, ticket, kind.as_deref(), state_key.as_deref())
-            }
+            RoomCall::State { kind, state_key } => current::state(self, ticket, kind.as_deref(), state_key.as_deref()),
             RoomCall::Pending => current::pending(self, ticket),
             RoomCall::Member { user, membership, via } => join::work(self, ticket, user, membership, via),
             RoomCall::Ephemeral { origin, edus } => ephemeral::receive(self, ticket, &origin, &edus),

@@ -1,0 +1,69 @@
+//! Links: ways between two servers that carry requests both ways, such as a socket. Anybody may hold the other end, so a server proves its name there (spec,
+//! section 2, "Key names"): it signs, as X-Matrix does, a request that nobody serves, with what the other side made up. Only key names are proved so, for
+//! they need nobody else to vouch for a key.
+
+use alloc::{format, string::String};
+
+use super::{
+    identity::{Identity, Signer},
+    x_matrix,
+};
+use crate::{
+    crypto::{PreparedKey, verify},
+    id::ServerName,
+};
+
+/// The proof that we are who we say, for a server that made up `nonce`: an X-Matrix header. Nothing where the key is the platform's.
+pub fn proof(identity: &Identity, to: &ServerName, nonce: &str) -> Option<String> {
+    let Signer::Held(key) = identity.signer() else { return None };
+    let input = x_matrix::signing_input(&http::Method::GET, &target(nonce), identity.name(), to, None);
+    Some(x_matrix::header(identity.name(), to, identity.key_id(), &key.sign(&input)))
+}
+
+/// Whether a header proves to `us` that `server`, which has a key name, is at the other end.
+pub fn is_proven(us: &ServerName, server: &str, nonce: &str, header: &str) -> bool {
+    let check = || {
+        let server = ServerName::parse(server).ok()?;
+        let key = PreparedKey::prepare(&server.key_in_name()?).ok()?;
+        let claims = x_matrix::claims(&[(String::from(x_matrix::HEADER), header.into())]).ok()?;
+        let [claim] = claims.as_slice() else { return None };
+        let input = x_matrix::signing_input(&http::Method::GET, &target(nonce), &server, us, None);
+        let is_meant = claim.origin == server && claim.destination == *us;
+        (is_meant && verify(&key, &input, &claim.signature).is_ok()).then_some(())
+    };
+    check().is_some()
+}
+
+fn target(nonce: &str) -> String {
+    format!("/_hublet/link/{nonce}")
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::{is_proven, proof};
+    use crate::{
+        crypto::SigningKey,
+        id::{KeyId, ServerName},
+        server::{Identity, Signer},
+    };
+
+    fn identity(seed: u8) -> Identity {
+        let key = SigningKey::from_seed(&[seed; 32]);
+        let name = ServerName::key_name_of(&key.public()).unwrap();
+        Identity::new(name, KeyId::parse("ed25519:key").unwrap(), Signer::Held(key), Vec::new())
+    }
+
+    #[test]
+    fn a_proof_holds_for_one_name_one_asker_and_one_nonce() {
+        let (ann, bob, eve) = (identity(1), identity(2), identity(3));
+        let header = proof(&ann, bob.name(), "n1").unwrap();
+        assert!(is_proven(bob.name(), ann.name().as_str(), "n1", &header));
+        assert!(!is_proven(bob.name(), ann.name().as_str(), "n2", &header), "another challenge");
+        assert!(!is_proven(bob.name(), eve.name().as_str(), "n1", &header), "another's name");
+        assert!(!is_proven(eve.name(), ann.name().as_str(), "n1", &header), "passed on to a third");
+        assert!(!is_proven(bob.name(), "hub.example", "n1", &header), "a name that is no key");
+        assert!(!is_proven(bob.name(), ann.name().as_str(), "n1", "X-Matrix"), "no proof at all");
+    }
+}
