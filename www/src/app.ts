@@ -1,8 +1,9 @@
-import { Hublet, open, parseLink, type RoomInfo } from "hublet/browser";
+import { open, parseLink, type Hublet, type RoomInfo } from "hublet/browser";
 
 import { serverOf } from "./names";
 import { Changes } from "./state/changes";
 import { messageOf, Session } from "./state/session";
+import { addressWith, connect, knownSocket, socketOf } from "./state/socket";
 import { displayName, serverName, setDisplayName, wasHere } from "./state/tab";
 
 export type Screen =
@@ -10,12 +11,7 @@ export type Screen =
   | { readonly at: "opening"; readonly what: string }
   | { readonly at: "room"; readonly session: Session };
 
-/** There once the package has links over WebSocket. */
-interface Sockets {
-  connectSocket(server: string, url: string): Promise<unknown>;
-}
-
-/** What a tab's user may do beside the objects of the demo, which everybody in the room may place. */
+/** The power that it takes to place an object in the scene: that of everybody. */
 const EVERYBODY = 0;
 const NAME = "Bench";
 
@@ -35,11 +31,6 @@ export class App {
     await this.follow();
   }
 
-  /** Whether this build's API reaches a hub behind a WebSocket. */
-  get hasSockets(): boolean {
-    return "connectSocket" in Hublet.prototype;
-  }
-
   makeRoom(name: string): Promise<void> {
     return this.enter("Making the room", name, async (hublet) => {
       const room = await hublet.createRoom({ name: NAME, public: true });
@@ -53,28 +44,22 @@ export class App {
   joinRoom(name: string, link: string): Promise<void> {
     const parsed = parseLink(link.trim());
     if (!parsed) return this.refuse("That is no invite: it ends with #!room:server, and the button Invite of another tab shows one.");
-    return this.enter("Joining", name, async (hublet) => {
-      const known = (await hublet.rooms()).find((room) => room.roomId === parsed.roomId && room.membership === "join");
-      return known ? hublet.room(parsed.roomId) : hublet.joinRoom(link.trim());
-    });
+    return this.join("Joining", name, link.trim(), parsed.roomId, socketOf(link.trim()));
   }
 
   /** The hub is the server that the room was made at. */
-  joinEdge(name: string, url: string, roomId: string): Promise<void> {
-    const hub = serverOf(roomId);
-    return this.enter("Connecting to the hub", name, async (hublet) => {
-      await (hublet as Hublet & Sockets).connectSocket(hub, url);
-      return hublet.joinRoom(roomId, hub);
-    });
+  joinEdge(name: string, socket: string, roomId: string): Promise<void> {
+    if (!parseLink(roomId) || !/^wss?:/.test(socket)) return this.refuse("A hub at the edge has an address that begins with wss:// or ws://, and a room’s ID is !room:hub.");
+    return this.join("Connecting to the hub", name, roomId, roomId, socket);
   }
 
   openRoom(roomId: string): Promise<void> {
-    return this.enter("Opening the room", displayName(), (hublet) => hublet.room(roomId));
+    return this.join("Opening the room", displayName(), roomId, roomId, knownSocket(roomId));
   }
 
   leaveScreen(): void {
     this.close();
-    history.replaceState(null, "", location.pathname + location.search);
+    history.replaceState(null, "", location.pathname);
     this.show({ at: "choose" });
     void this.listRooms();
   }
@@ -96,7 +81,19 @@ export class App {
     this.changes.tell();
   }
 
-  private async enter(what: string, name: string, find: (hublet: Hublet) => Promise<Session["room"]>): Promise<void> {
+  /** A room that is here already is opened whether its hub can be reached or not. */
+  private join(what: string, name: string, link: string, roomId: string, socket: string | undefined): Promise<void> {
+    const find = async (hublet: Hublet): Promise<Session["room"]> => {
+      const isHere = (await hublet.rooms()).some((room) => room.roomId === roomId && room.membership === "join");
+      const linked = socket === undefined ? undefined : connect(hublet, roomId, socket);
+      if (isHere) linked?.catch(console.warn);
+      else await linked;
+      return isHere ? hublet.room(roomId) : hublet.joinRoom(link);
+    };
+    return this.enter(what, name, find, socket);
+  }
+
+  private async enter(what: string, name: string, find: (hublet: Hublet) => Promise<Session["room"]>, socket?: string): Promise<void> {
     this.close();
     setDisplayName(name);
     this.show({ at: "opening", what });
@@ -104,7 +101,7 @@ export class App {
       const hublet = await this.open();
       const session = await Session.start(hublet, await find(hublet), this.changes);
       await session.introduce(displayName());
-      history.replaceState(null, "", new URL(session.room.link(location.href)).hash);
+      history.replaceState(null, "", session.room.link(addressWith(socket)));
       this.show({ at: "room", session });
     } catch (error) {
       this.show({ at: "choose", error: messageOf(error) });

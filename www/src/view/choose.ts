@@ -31,7 +31,7 @@ export function choose(app: App, error: string | undefined): TemplateResult {
           <span>Your name</span>
           <input name=${FIELDS.name} .value=${displayName()} maxlength="40" autocomplete="nickname" spellcheck="false" />
         </label>
-        ${here()} ${elsewhere()} ${edge(app)}
+        ${here()} ${elsewhere()} ${edge()}
       </form>
       ${known(app)}
     </main>
@@ -59,15 +59,7 @@ function invited(): string {
   return parseLink(location.href) ? location.href : "";
 }
 
-function edge(app: App): TemplateResult {
-  const off = !app.hasSockets;
-  if (off) {
-    return html`<section class="way">
-      <h2>Hub at the edge</h2>
-      <p>A room whose hub is a Durable Object behind a WebSocket. This build has no such links yet.</p>
-      <button disabled>Connect</button>
-    </section>`;
-  }
+function edge(): TemplateResult {
   return html`<section class="way">
     <h2>Hub at the edge</h2>
     <label class="field"><span>Address</span><input name=${FIELDS.url} autocomplete="off" spellcheck="false" placeholder="wss://hub.example/_hublet/link" /></label>
