@@ -15,13 +15,10 @@ after(() => packed.remove());
 
 test("the package holds the module, its glue, types, loaders and licences, and nothing else", () => {
   const page = ["channel", "connection", "emitter", "error", "event", "hublet", "index", "link", "room", "worker"];
+  const module = ["hublet.d.ts", "hublet.js", "hublet_bg.wasm", "hublet_bg.wasm.d.ts"];
   assert.deepEqual(packed.files, [
     "README.md",
-    ...page.flatMap((name) => [`browser/${name}.d.ts`, `browser/${name}.js`]).sort(),
-    "browser/module/hublet.d.ts",
-    "browser/module/hublet.js",
-    "browser/module/hublet_bg.wasm",
-    "browser/module/hublet_bg.wasm.d.ts",
+    ...[...page.flatMap((name) => [`browser/${name}.d.ts`, `browser/${name}.js`]), ...module.map((file) => `browser/module/${file}`)].sort(),
     "dist/LICENSE-APACHE",
     "dist/LICENSE-MIT",
     "dist/hublet.d.ts",

@@ -92,8 +92,13 @@ export class Link {
         if (request === undefined) return;
         const { id } = frame;
         post(socket, { kind: "taken", id, to: server });
-        const { status, body } = await peer.serve(request);
-        post(socket, { kind: "response", id, to: server, status, body: new TextDecoder().decode(body) });
+        try {
+          const { status, body } = await peer.serve(request);
+          post(socket, { kind: "response", id, to: server, status, body: new TextDecoder().decode(body) });
+        } catch (error) {
+          // What is no request gets no answer.
+          console.warn(`${server} sent over its socket what cannot be served:`, String(error));
+        }
         return;
       }
       case "response":

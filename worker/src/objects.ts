@@ -1,10 +1,11 @@
 // The Durable Objects: one a room, one a remote server, one a local user. Each is one machine over its own rows.
 import { DurableObject } from "cloudflare:workers";
 import { decodeAnswer, encodeCall } from "hublet";
-import type { Address, Call, Notification, HttpRequest, HttpResponse, SendError } from "hublet";
+import type { Address, Notification, HttpRequest, HttpResponse, SendError } from "hublet";
 import { Alarm } from "./alarm.js";
 import { MAX_BODY, readBytes } from "./body.js";
 import { type Env, identity } from "./env.js";
+import { federation } from "./front.js";
 import { MachineHost } from "./host.js";
 import { headersOf, refuse, respond, responseOf, targetOf, tooLarge } from "./http.js";
 import { Link, linkedServer } from "./link.js";
@@ -67,10 +68,11 @@ export class Peer extends MachineObject {
 
   override async webSocketMessage(socket: WebSocket, text: string | ArrayBuffer): Promise<void> {
     const { server } = socket.deserializeAttachment() as { server: string };
-    const ask = async (call: Call) => decodeAnswer(await this.ask(`peer:${server}`, encodeCall(call)));
     await this.#link.came(socket, text, {
-      serve: async (request) => responseOf(await ask({ type: "serve", request })),
-      reached: () => void ask({ type: "reached" }),
+      // What comes over a socket goes where it would go by HTTP: some of it needs no proof of who asks, and is not this object's.
+      serve: ({ method, target, headers, body }) =>
+        federation(new Request(`https://${this.env.HUBLET_NAME}${target}`, { method, headers, ...(body.length > 0 && { body }) }), this.env),
+      reached: () => void this.ask(`peer:${server}`, encodeCall({ type: "reached" })),
     });
   }
 

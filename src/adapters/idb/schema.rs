@@ -22,8 +22,10 @@ pub(super) const ROWS: &str = "rows";
 /// What is sealed: the server's key.
 pub(super) const SECRETS: &str = "secrets";
 
-/// What each version adds to the one before it, the first to nothing.
-const STEPS: [fn(&Database) -> Result<(), idb::Error>; 2] = [
+/// What a version adds to the one before it, or the first to nothing.
+type Step = fn(&Database) -> Result<(), idb::Error>;
+
+const STEPS: [Step; 2] = [
     |database| database.create_object_store(ROWS, ObjectStoreParams::new()).map(|_| ()),
     |database| database.create_object_store(SECRETS, ObjectStoreParams::new()).map(|_| ()),
 ];

@@ -39,7 +39,6 @@ pub(super) struct Failed {
 
 /// What came of a call.
 #[derive(Debug, Serialize)]
-#[expect(clippy::large_enum_variant, reason = "it is written and dropped at once")]
 #[serde(rename_all = "camelCase")]
 enum Came {
     Answer(AnswerForm),
