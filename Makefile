@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help start test chat bench load soak fuzz tools prerequisites
+.PHONY: help start demo test chat bench load soak fuzz tools prerequisites
 
 # On a build machine the lock file must already be right.
 LOCKED := $(if $(CI),--locked)
@@ -19,11 +19,12 @@ step = @printf '\n==> %s\n' "$(1)"
 
 help:
 	@echo 'make start   a hub on http://127.0.0.1:8787; HUBLET_PORT, HUBLET_NAME and HUBLET_DATA say otherwise'
+	@echo 'make demo    the site: rooms between tabs, on http://127.0.0.1:8780'
 	@echo 'make test    every test: native, WebAssembly in Node and in Chromium, the npm package, the worker'
 	@echo 'make chat    a hub and two participants hold a conversation; KEEP=1 lets you type for them, PORTS=8790,8791,8792 and DATA=folder choose where'
 	@echo 'make bench   measurements, natively and as WebAssembly, one "bench NAME VALUE UNIT" a line'
 	@echo 'make load    what a hub in workerd bears: appends, latency, many rooms, many servers, memory; "bench NAME VALUE UNIT" lines'
-	@echo 'make soak    the long tests: a hub killed KILLS (200) times under load, tabs killed 50 times, and SEEDS (5000) seeds of each kind in the simulator'
+	@echo 'make soak    the long tests: a hub killed KILLS (200) times under load, tabs killed 50 times, all of the site, and SEEDS (5000) seeds of each kind in the simulator'
 	@echo 'make fuzz    each target of fuzz/ for FUZZ_SECONDS (300)'
 
 start: tools
@@ -35,6 +36,16 @@ start: tools
 	npm --silent --prefix worker run build
 	$(call step,the hub)
 	@exec node worker/serve.js
+
+demo: tools
+	$(call step,prerequisites)
+	$(XTASK) setup rust npm
+	$(call step,the modules and the npm package)
+	$(XTASK) build-wasm
+	$(call step,the site)
+	npm --silent --prefix www run build
+	$(call step,open http://127.0.0.1:8780 and then its invite in a second tab)
+	@exec npm --silent --prefix www run serve
 
 test: tools
 	$(call step,prerequisites)
@@ -59,6 +70,10 @@ test: tools
 	npm --silent --prefix worker test
 	$(call step,a conversation)
 	npm --silent --prefix examples test
+	$(call step,the site)
+	npm --silent --prefix www run check
+	npm --silent --prefix www run build
+	npm --silent --prefix www test
 	$(call step,all tests passed)
 
 # Three processes on this machine: ports 8790 to 8792, unless PORTS names others.
@@ -109,6 +124,9 @@ soak: tools
 	$(XTASK) build-wasm
 	$(call step,tabs that are killed)
 	HUBLET_KILLS=50 node --test --test-reporter=spec --test-name-pattern=dies pkg/test/tabs/one-writer.test.js
+	$(call step,the site)
+	npm --silent --prefix www run build
+	npm --silent --prefix www run soak
 	$(call step,a hub that is killed)
 	FAULTS_KILLS=$(KILLS) npm --silent --prefix worker run soak
 	$(call step,the simulator)

@@ -79,7 +79,7 @@ pub(crate) struct CheckedEntry {
 
 /// A public key, in unpadded base64.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Key {
+pub(crate) struct Key {
     id: String,
     key: String,
 }

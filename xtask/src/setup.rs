@@ -11,7 +11,7 @@ use crate::shell::{command, find, output, root, run, say};
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// The folders that have npm packages of their own.
-const PACKAGES: [&str; 3] = ["pkg", "worker", "examples"];
+const PACKAGES: [&str; 4] = ["pkg", "worker", "examples", "www"];
 
 /// The oldest Node that the tools run on.
 const NODE: u32 = 20;

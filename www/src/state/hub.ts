@@ -1,0 +1,30 @@
+import { serverOf } from "../names";
+import type { Session } from "./session";
+
+/**
+ * Moving a room's hub to another tab. The hub consents and gives the heir's user the power; the heir then takes it. That it may is told by ephemeral data, so that one click does
+ * both; where that is lost the heir has a button.
+ */
+const OFFER = "hublet.demo.hub";
+const POWER = 100;
+
+export async function offerHub(session: Session, server: string): Promise<void> {
+  await session.room.transferHub(server);
+  await session.room.sendEphemeral(OFFER, { server });
+}
+
+/** Only the hub's own word counts. */
+export function listenForHub(session: Session): void {
+  session.room.addEventListener("ephemeral", ({ detail: { sender, kind, data } }) => {
+    if (kind === OFFER && serverOf(sender) === session.room.hub && data?.server === session.hublet.server) void takeHub(session);
+  }, { signal: session.signal });
+}
+
+export function mayTakeHub(session: Session): boolean {
+  const { room, hublet } = session;
+  return !room.isHub && session.online && session.members.some(({ user, powerLevel }) => user === hublet.user && powerLevel >= POWER);
+}
+
+export async function takeHub(session: Session): Promise<void> {
+  await session.attempt("Taking the hub", session.room.takeHub());
+}
