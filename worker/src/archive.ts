@@ -92,10 +92,10 @@ async function* pagesOf(ask: Ask, room: string): AsyncGenerator<Page, undefined>
       yield { type: "broken", answer };
       return;
     }
-    const last = answer.entries.at(-1);
+    const last = answer.entries.at(-1)?.position;
     if (last === undefined) return;
     yield { type: "lines", lines: linesOf(answer.entries.flatMap(({ event }) => event ?? [])) };
-    from = last.position + 1;
+    from = last + 1;
   }
 }
 
