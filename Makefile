@@ -80,6 +80,7 @@ soak: tools
 	$(call step,fifty killed tabs)
 	HUBLET_KILLS=50 node --test --test-reporter=spec --test-name-pattern=dies pkg/test/tabs/one-writer.test.js
 	$(call step,the site)
+	npm --silent --prefix worker run build
 	npm --silent --prefix www run build
 	npm --silent --prefix www run soak
 

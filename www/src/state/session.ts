@@ -184,6 +184,7 @@ export class Session {
     const { hublet, room, changes } = this;
     const options = { signal: this.ending.signal };
     room.addEventListener("event", ({ detail }) => this.arrive(detail), options);
+    room.addEventListener("updated", ({ detail }) => this.take(detail), options);
     room.addEventListener("state", ({ detail }) => void (MEMBERS.has(detail.type) && this.loadMembers()), options);
     room.addEventListener("typing", ({ detail }) => {
       if (detail.typing && detail.user !== hublet.user) this.typing.add(detail.user);
