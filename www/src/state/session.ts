@@ -58,6 +58,8 @@ export class Session {
   side: Side = "chat";
   /** What the next transaction with events will suffer. */
   armed: "event" | "request" | undefined;
+  /** The hub that has offered this server to become the next one. */
+  offeredBy: string | undefined;
   readonly inspection: Inspection;
   private readonly ending = new AbortController();
 
