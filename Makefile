@@ -125,6 +125,7 @@ soak: tools
 	$(call step,tabs that are killed)
 	HUBLET_KILLS=50 node --test --test-reporter=spec --test-name-pattern=dies pkg/test/tabs/one-writer.test.js
 	$(call step,the site)
+	npm --silent --prefix worker run build
 	npm --silent --prefix www run build
 	npm --silent --prefix www run soak
 	$(call step,a hub that is killed)

@@ -3,26 +3,26 @@ import type { Session } from "./session";
 
 /**
  * Moving a room's hub to another tab. The hub consents and gives the heir's user the power; the heir then takes it. That it may is told by ephemeral data, so that one click does
- * both; where that is lost the heir has a button.
+ * both; where taking it fails the heir has a button to try again.
  */
 const OFFER = "hublet.demo.hub";
-const POWER = 100;
 
 export async function offerHub(session: Session, server: string): Promise<void> {
   await session.room.transferHub(server);
   await session.room.sendEphemeral(OFFER, { server });
 }
 
-/** Only the hub's own word counts. */
+/** Only the word of the hub counts. */
 export function listenForHub(session: Session): void {
   session.room.addEventListener("ephemeral", ({ detail: { sender, kind, data } }) => {
-    if (kind === OFFER && serverOf(sender) === session.room.hub && data?.server === session.hublet.server) void takeHub(session);
+    if (kind !== OFFER || serverOf(sender) !== session.room.hub || data?.server !== session.hublet.server) return;
+    session.offeredBy = session.room.hub;
+    void takeHub(session);
   }, { signal: session.signal });
 }
 
 export function mayTakeHub(session: Session): boolean {
-  const { room, hublet } = session;
-  return !room.isHub && session.online && session.members.some(({ user, powerLevel }) => user === hublet.user && powerLevel >= POWER);
+  return session.online && session.offeredBy === session.room.hub;
 }
 
 export async function takeHub(session: Session): Promise<void> {

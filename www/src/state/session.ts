@@ -58,6 +58,8 @@ export class Session {
   side: Side = "chat";
   /** What the next transaction with events will suffer. */
   armed: "event" | "request" | undefined;
+  /** The hub that has offered this server to become the next one. */
+  offeredBy: string | undefined;
   readonly inspection: Inspection;
   private readonly ending = new AbortController();
 
@@ -184,6 +186,7 @@ export class Session {
     const { hublet, room, changes } = this;
     const options = { signal: this.ending.signal };
     room.addEventListener("event", ({ detail }) => this.arrive(detail), options);
+    room.addEventListener("updated", ({ detail }) => this.take(detail), options);
     room.addEventListener("state", ({ detail }) => void (MEMBERS.has(detail.type) && this.loadMembers()), options);
     room.addEventListener("typing", ({ detail }) => {
       if (detail.typing && detail.user !== hublet.user) this.typing.add(detail.user);

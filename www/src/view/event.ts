@@ -64,7 +64,7 @@ function bytes(session: Session, event: RoomEvent): TemplateResult {
   `;
 }
 
-const VERDICTS = { holds: "holds", wrong: "wrong", unknown: "key missing" };
+const VERDICTS = { holds: "holds", wrong: "wrong", unknown: "key not kept" };
 
 function sealRow(session: Session, { key, name, value, verdict }: Seal, lit: boolean): TemplateResult {
   const { inspection } = session;

@@ -36,7 +36,7 @@ export async function start(options = {}) {
   await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args });
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: "en-GB", permissions: ["camera", "microphone"], ...options });
-  context.setDefaultTimeout(30_000);
+  context.setDefaultTimeout(45_000);
   return new Demo(server, browser, context);
 }
 
