@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { FRESH } from "./support/fresh.js";
 import { Hub, saying, temporaryFolder } from "./support/hubs.js";
 import { Stranger } from "./support/stranger.js";
 
@@ -34,7 +35,7 @@ async function lively(t) {
 }
 
 async function fetched(hub, path, init = {}) {
-  const answer = await fetch(new URL(`/_hublet${path}`, hub.url), { headers: { authorization: `Bearer ${hub.token}` }, duplex: "half", ...init });
+  const answer = await fetch(new URL(`/_hublet${path}`, hub.url), { headers: { ...FRESH, authorization: `Bearer ${hub.token}` }, duplex: "half", ...init });
   return { status: answer.status, type: answer.headers.get("content-type"), text: await answer.text() };
 }
 

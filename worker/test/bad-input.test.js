@@ -1,6 +1,7 @@
 // Each malformed request and event over HTTP: the exact status and code, nothing appended, nothing lost.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { FRESH } from "./support/fresh.js";
 import { Hub } from "./support/hubs.js";
 import { eventId, PFX, Stranger } from "./support/stranger.js";
 
@@ -85,7 +86,7 @@ function streamed(length) {
     method: "PUT",
     body,
     duplex: "half",
-    headers: { authorization: stranger.authorization(hub, "PUT", uri, {}) },
+    headers: { ...FRESH, authorization: stranger.authorization(hub, "PUT", uri, {}) },
     signal: AbortSignal.timeout(30_000),
   }).then(async (answer) => ({ status: answer.status, body: await answer.json() }));
 }

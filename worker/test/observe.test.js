@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Miniflare } from "miniflare";
+import { FRESH } from "./support/fresh.js";
 import { settings } from "../hub.js";
 import { built } from "./support/built.js";
 import { eventually, freePort, Hub, temporaryFolder } from "./support/hubs.js";
@@ -16,7 +17,7 @@ const { Reporter } = await built("reporter");
 
 /** The hub's metrics, by series. */
 async function metrics(hub) {
-  const answer = await fetch(new URL("/_hublet/metrics", hub.url), { headers: { authorization: `Bearer ${hub.token}` } });
+  const answer = await fetch(new URL("/_hublet/metrics", hub.url), { headers: { ...FRESH, authorization: `Bearer ${hub.token}` } });
   assert.equal(answer.status, 200);
   assert.match(answer.headers.get("content-type"), /^text\/plain/);
   const series = new Map();
@@ -30,7 +31,7 @@ async function metrics(hub) {
 
 test("health is told to anybody", async (t) => {
   const hub = await Hub.start(t);
-  const answer = await fetch(new URL("/_hublet/health", hub.url));
+  const answer = await fetch(new URL("/_hublet/health", hub.url), { headers: FRESH });
   assert.equal(answer.status, 200);
   assert.deepEqual(await answer.json(), { status: "ok", checks: { key: "ok", storage: "ok" } });
 });

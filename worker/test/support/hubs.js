@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { FRESH } from "./fresh.js";
 import { startHub } from "../../hub.js";
 
 export function temporaryFolder(test) {
@@ -75,14 +76,12 @@ export class Hub {
 
   /** A request of the operator: status and parsed answer. */
   async operator(method, path, body, headers = { authorization: `Bearer ${this.token}` }) {
-    const ask = () => fetch(new URL(`/_hublet${path}`, this.url), {
+    const answer = await fetch(new URL(`/_hublet${path}`, this.url), {
       method,
-      headers,
+      headers: { ...FRESH, ...headers },
       ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
       signal: AbortSignal.timeout(300_000),
     });
-    // A connection that the hub closes in this moment tells nothing; what only reads may be asked again.
-    const answer = await ask().catch((error) => (method === "GET" ? ask() : Promise.reject(error)));
     return { status: answer.status, body: await answer.json() };
   }
 

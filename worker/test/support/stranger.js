@@ -135,7 +135,7 @@ export class Stranger {
   async raw(hub, method, uri, body, headers = {}) {
     const answer = await fetch(new URL(uri, hub.url), {
       method,
-      headers: { "content-type": "application/json", ...headers },
+      headers: { ...FRESH, "content-type": "application/json", ...headers },
       ...(body !== undefined && { body }),
       signal: AbortSignal.timeout(30_000),
     });
@@ -210,3 +210,4 @@ function fail(response, fault) {
   response.writeHead(fault === "error" ? 500 : 200, { "content-type": "application/json" });
   response.end(fault === "error" ? "{}" : "<html>");
 }
+import { FRESH } from "./fresh.js";
