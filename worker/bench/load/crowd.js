@@ -68,8 +68,8 @@ export class Crowd {
 
   /** The log of a room that the hub made and that a user of every server has joined, as lines. */
   log(hub, room) {
-    const seed = Buffer.from(JSON.parse(readFileSync(join(hub.data, "key.json"), "utf8")).seed, "base64");
-    const der = Buffer.concat([Buffer.from("302e020100300506032b657004220420", "hex"), seed]);
+    const [, seed] = JSON.parse(readFileSync(join(hub.data, "key.json"), "utf8")).signing_key.split(" ");
+    const der = Buffer.concat([Buffer.from("302e020100300506032b657004220420", "hex"), Buffer.from(seed, "base64")]);
     const key = createPrivateKey({ key: der, format: "der", type: "pkcs8" });
     const signByHub = (object) => base64(sign(null, Buffer.from(canonical(object)), key));
     const hal = hub.user("hal");
