@@ -3,6 +3,7 @@
 mod account;
 mod cause;
 mod ephemeral;
+mod notification;
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
@@ -10,9 +11,10 @@ pub use account::{AccountCall, OwnCall, PendingInvite};
 pub use cause::{Cause, Rung};
 pub use ephemeral::Ephemeral;
 pub(super) use ephemeral::MAX_EPHEMERAL;
+pub use notification::Notification;
 
 use crate::{
-    id::{DeviceId, EventId, KeyId, RoomId, RoomVersionId, ServerName, Timestamp, UserId},
+    id::{EventId, KeyId, RoomId, RoomVersionId, ServerName, Timestamp, UserId},
     json::Document,
     room::membership::Membership,
 };
@@ -495,146 +497,4 @@ pub struct HistoryEntry {
     /// Whether the rules could be checked. They could not where what authorises an event of the past is further back than we have read: that it is part of the
     /// log is then on the hub's word.
     pub authorized: bool,
-}
-
-/// What local users and operators are told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Notification {
-    /// An event was appended.
-    Appended {
-        /// Where.
-        room_id: RoomId,
-        /// Its position in our log.
-        position: i64,
-        /// Its ID.
-        event_id: EventId,
-        /// The LPDU's ID, if it was one.
-        lpdu_id: Option<EventId>,
-        /// The event.
-        event: Vec<u8>,
-        /// Whether the sender's signature could be checked.
-        sender_verified: bool,
-        /// Whether the content hash fits; else the event is the redacted copy.
-        intact: bool,
-    },
-    /// The hub sent an event that the rules refuse: kept as a link only.
-    Rejected {
-        /// Where.
-        room_id: RoomId,
-        /// Its ID.
-        event_id: EventId,
-        /// Why.
-        error: String,
-    },
-    /// An event was refused: it leaves no trace in the log.
-    Refused {
-        /// Where.
-        room_id: RoomId,
-        /// The server that brought it; nothing for one of a local user.
-        origin: Option<ServerName>,
-        /// The ID of what was received, where one could be computed.
-        event_id: Option<EventId>,
-        /// What it did not pass.
-        cause: Cause,
-        /// The code that the refusal is answered with.
-        code: ErrorCode,
-    },
-    /// The hub gave two events the same place.
-    Fork {
-        /// Where.
-        room_id: RoomId,
-        /// The event that we had at that place, signed by the hub; empty if only its link was kept.
-        first: Vec<u8>,
-        /// The other one, signed by the hub.
-        second: Vec<u8>,
-    },
-    /// An event of a local user that the hub had not appended was made anew, for the room's new hub or, if it is `m.room.hub`, for the log's new head: it
-    /// goes on under another ID.
-    Resent {
-        /// Where.
-        room_id: RoomId,
-        /// The LPDU's ID so far.
-        old: EventId,
-        /// The LPDU's ID from now on; the event's where we are the hub.
-        new: EventId,
-    },
-    /// An event whose sender's key was missing when it was appended has been checked since.
-    Rechecked {
-        /// Where.
-        room_id: RoomId,
-        /// Its position in our log.
-        position: i64,
-        /// Its ID.
-        event_id: EventId,
-        /// Whether the sender signed it; else the hub made it up, and it is no longer shown.
-        sender_verified: bool,
-    },
-    /// The hub serves nothing for this ID.
-    Hole {
-        /// Where.
-        room_id: RoomId,
-        /// The ID.
-        event_id: EventId,
-    },
-    /// A local user is invited to a room that we are not in.
-    Invited {
-        /// The user.
-        user: UserId,
-        /// Where to.
-        room_id: RoomId,
-        /// By whom.
-        sender: UserId,
-    },
-    /// An invite or a knock of a local user has ended without the user's doing.
-    InviteEnded {
-        /// The user.
-        user: UserId,
-        /// Where to.
-        room_id: RoomId,
-        /// By whom.
-        sender: UserId,
-    },
-    /// A local user's devices have messages.
-    ToDevice {
-        /// The user.
-        user: UserId,
-    },
-    /// A remote user's devices changed, as that user's server says; what signs a device object is for encryption to check.
-    DevicesChanged {
-        /// The user.
-        user: UserId,
-        /// Device objects, new and changed.
-        changed: Vec<Document>,
-        /// Devices that are gone.
-        removed: Vec<DeviceId>,
-    },
-    /// A local user's device is running out of one-time keys.
-    KeysClaimed {
-        /// The user.
-        user: UserId,
-        /// The device.
-        device: DeviceId,
-        /// The algorithm.
-        algorithm: String,
-        /// How many are left, but for one of last resort.
-        left: u32,
-    },
-    /// A user says something in a room that is not worth keeping: an EDU `{edu_type, content}` of type `m.typing`, `m.receipt` or `hublet.ephemeral`, of whose
-    /// content only this room is told.
-    Ephemeral {
-        /// Where.
-        room_id: RoomId,
-        /// The EDU.
-        edu: Document,
-    },
-    /// An event of a local user was refused by the hub.
-    NotSent {
-        /// Where.
-        room_id: RoomId,
-        /// The LPDU's ID.
-        lpdu_id: EventId,
-        /// Why.
-        failure: Failure,
-    },
 }
