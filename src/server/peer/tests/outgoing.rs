@@ -367,8 +367,8 @@ fn busy_and_limited_peers_get_the_same_transaction_later() {
     }
 }
 
-#[test]
-fn a_sign_of_life_brings_the_next_attempt_forward() {
+/// A peer that is owed an event, and that has not been reached so often that the next attempt is far away.
+fn long_unreachable() -> Peer {
     let mut peer = peer();
     peer.nudged("a");
     peer.pull(few(0..1), false);
@@ -378,6 +378,12 @@ fn a_sign_of_life_brings_the_next_attempt_forward() {
         peer.pull(few(0..1), false);
     }
     peer.answered(Err(SendError::Unreachable));
+    peer
+}
+
+#[test]
+fn a_sign_of_life_brings_the_next_attempt_forward() {
+    let mut peer = long_unreachable();
     assert!(peer.wake.unwrap().millis() - peer.now > 1_000_000);
     peer.now += 4_000;
     let ticket = peer.arrives(request("GET", &format!("{PREFIX}/event/{}", id(1)), ""));
@@ -390,15 +396,7 @@ fn a_sign_of_life_brings_the_next_attempt_forward() {
 
 #[test]
 fn a_new_link_ends_the_wait() {
-    let mut peer = peer();
-    peer.nudged("a");
-    peer.pull(few(0..1), false);
-    for _ in 0..12 {
-        peer.answered(Err(SendError::Unreachable));
-        peer.sleep();
-        peer.pull(few(0..1), false);
-    }
-    peer.answered(Err(SendError::Unreachable));
+    let mut peer = long_unreachable();
     assert_eq!(peer.ask(Call::Peer(PeerCall::Reached)), Answer::Done);
     assert!(matches!(peer.asked[0].2, Call::Room(RoomCall::Pull { .. })), "at once");
 }
