@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help start demo test chat bench load soak fuzz tools prerequisites
+.PHONY: help start demo test chat bench load soak fuzz hub tools prerequisites
 
 # On a build machine the lock file must already be right.
 LOCKED := $(if $(CI),--locked)
@@ -27,13 +27,16 @@ help:
 	@echo 'make soak    the long tests: a hub killed KILLS (200) times under load, tabs killed 50 times, all of the site, and SEEDS (5000) seeds of each kind in the simulator'
 	@echo 'make fuzz    each target of fuzz/ for FUZZ_SECONDS (300)'
 
-start: tools
+# The worker, and all that it is built from.
+hub: tools
 	$(call step,prerequisites)
 	$(XTASK) setup rust npm
 	$(call step,the module)
 	$(XTASK) build-wasm
 	$(call step,the worker)
 	npm --silent --prefix worker run build
+
+start: hub
 	$(call step,the hub)
 	@exec node worker/serve.js
 
@@ -77,12 +80,7 @@ test: tools
 	$(call step,all tests passed)
 
 # Three processes on this machine: ports 8790 to 8792, unless PORTS names others.
-chat: tools
-	$(call step,prerequisites)
-	$(XTASK) setup rust npm
-	$(call step,the module and the worker)
-	$(XTASK) build-wasm
-	npm --silent --prefix worker run build
+chat: hub
 	$(call step,the audit)
 	cargo build $(LOCKED) --quiet --example verify_log
 	$(call step,a conversation)
@@ -108,12 +106,7 @@ bench: tools
 	$(call step,the store of the worker)
 	npm --silent --prefix worker run bench
 
-load: tools
-	$(call step,prerequisites)
-	$(XTASK) setup rust npm
-	$(call step,the module and the worker)
-	$(XTASK) build-wasm
-	npm --silent --prefix worker run build
+load: hub
 	$(call step,load)
 	npm --silent --prefix worker run load
 
