@@ -173,25 +173,27 @@ impl Engine {
 
     fn commit(&self, address: Address, ticket: Ticket, batch: WriteBatch) {
         let applied = self.store.apply(&address.to_string(), batch);
-        let this = self.this.clone();
-        spawn_local(async move {
-            let applied = applied.await;
-            let Some(engine) = this.upgrade() else { return };
-            match applied {
-                Ok(()) => engine.take(HostInput::Done(address, Input::Committed(ticket))),
-                Err(error) => engine.drop_machine(address, error),
-            }
-        });
+        self.when_stored(address, applied, move |()| Input::Committed(ticket));
     }
 
     fn read(&self, address: Address, ticket: Ticket, queries: &[Query]) {
         let rows = self.store.read(&address.to_string(), queries);
+        self.when_stored(address, rows, move |rows| Input::Rows(ticket, rows));
+    }
+
+    /// Hands the machine what came of a request to the store.
+    fn when_stored<T: 'static>(
+        &self,
+        address: Address,
+        done: impl Future<Output = Result<T, StoreError>> + 'static,
+        input: impl FnOnce(T) -> Input + 'static,
+    ) {
         let this = self.this.clone();
         spawn_local(async move {
-            let rows = rows.await;
+            let done = done.await;
             let Some(engine) = this.upgrade() else { return };
-            match rows {
-                Ok(rows) => engine.take(HostInput::Done(address, Input::Rows(ticket, rows))),
+            match done {
+                Ok(done) => engine.take(HostInput::Done(address, input(done))),
                 Err(error) => engine.drop_machine(address, error),
             }
         });

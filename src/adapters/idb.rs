@@ -70,12 +70,7 @@ impl IndexedStore {
 
     /// Begins to apply a batch.
     pub(super) fn begin(&self, machine: &str, batch: &WriteBatch) -> Result<Begun, StoreError> {
-        let transaction = self
-            .connection
-            .unchecked_ref::<Database>()
-            .transaction(ROWS, "readwrite", &self.options)
-            .map_err(|error| of_value(&error))?;
-        let begun = Begun::of(transaction);
+        let begun = Begun::of(self.writing(ROWS)?);
         match begun.write(machine, batch) {
             Ok(()) => Ok(begun),
             Err(error) => {
@@ -140,12 +135,7 @@ impl IndexedStore {
     /// # Errors
     /// A [`StoreError`].
     pub async fn put_secret(&self, name: &str, value: &JsValue) -> Result<(), StoreError> {
-        let transaction = self
-            .connection
-            .unchecked_ref::<Database>()
-            .transaction(SECRETS, "readwrite", &self.options)
-            .map_err(|error| of_value(&error))?;
-        let secrets = transaction.object_store(SECRETS).map(ObjectStore::from).map_err(|error| of_value(&error))?;
+        let (transaction, secrets) = self.written(SECRETS)?;
         secrets.put(value, Some(&name.into())).map_err(|error| failure(&error))?;
         Begun::of(transaction).durable().await
     }
@@ -169,17 +159,25 @@ impl IndexedStore {
     /// # Errors
     /// A [`StoreError`]; then nothing has changed.
     pub(super) async fn replace(&self, new: &[(&[u8], &[u8])]) -> Result<(), StoreError> {
-        let transaction = self
-            .connection
-            .unchecked_ref::<Database>()
-            .transaction(ROWS, "readwrite", &self.options)
-            .map_err(|error| of_value(&error))?;
-        let rows = transaction.object_store(ROWS).map(ObjectStore::from).map_err(|error| of_value(&error))?;
+        let (transaction, rows) = self.written(ROWS)?;
         rows.clear().map_err(|error| failure(&error))?;
         for (key, value) in new {
             rows.put(&bytes(value), Some(&bytes(key))).map_err(|error| failure(&error))?;
         }
         Begun::of(transaction).durable().await
+    }
+
+    /// A transaction that writes, as durably as the database was asked to.
+    fn writing(&self, name: &str) -> Result<IdbTransaction, StoreError> {
+        let database = self.connection.unchecked_ref::<Database>();
+        database.transaction(name, "readwrite", &self.options).map_err(|error| of_value(&error))
+    }
+
+    /// The same, and the store that it writes to.
+    fn written(&self, name: &str) -> Result<(IdbTransaction, ObjectStore), StoreError> {
+        let transaction = self.writing(name)?;
+        let store = transaction.object_store(name).map(ObjectStore::from).map_err(|error| of_value(&error))?;
+        Ok((transaction, store))
     }
 
     fn store(&self, name: &str, mode: TransactionMode) -> Result<ObjectStore, StoreError> {
