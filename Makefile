@@ -59,10 +59,8 @@ test: tools
 	SIM_SEEDS=1000 cargo test $(LOCKED) --features bindings --quiet --test rooms_survive_bad_networks -- --nocapture
 	$(call step,without cryptography)
 	cargo test $(LOCKED) --features null-crypto --quiet --test null_crypto
-	$(call step,suites in Node)
-	$(XTASK) test-wasm node
-	$(call step,suites in headless Chromium)
-	$(XTASK) test-wasm browser
+	$(call step,suites in Node and in headless Chromium)
+	$(XTASK) test-wasm
 	$(call step,the module and the npm package)
 	$(XTASK) build-wasm
 	npm --silent --prefix pkg test

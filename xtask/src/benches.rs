@@ -44,7 +44,7 @@ fn natively(is_null: bool) -> Command {
 }
 
 fn as_wasm(place: &str, is_null: bool) -> Result<Command> {
-    let (mut command, _) = there("hublet-benches", "module", &[place.to_owned()])?;
+    let mut command = there("hublet-benches", "module", place)?;
     if is_null {
         command.args(["--features", "null-crypto"]);
     }

@@ -22,7 +22,8 @@ Usage: cargo xtask STEP
   build-page                     build the module of browsers quickly and large, and the page's classes, into pkg/browser/
   size                           compare the gzipped modules with their limits
   fence                          check that the core touches nothing outside itself
-  test-wasm node|browser [..]    run the core's unit tests and the suites of tests/wasm there; the rest goes to the tests
+  test-wasm [node] [browser] [..]
+                                 run the core's unit tests and the suites of tests/wasm there; the rest goes to the tests
   bench native|node|browser [null-crypto] [..]
                                  run the benchmarks there and print their lines
   wasm-bindgen [..]              the bindings generator, at the version that Cargo.lock names
