@@ -4,7 +4,7 @@
 //! verified events of one room and guarantees that an accepted one rests on accepted ones only.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -18,13 +18,14 @@ use super::state_row::StateEntry;
 use super::summary::Summary;
 use crate::event::{Event, RoomVersionRules, VerifiedPdu};
 use crate::id::{EventId, RoomId, UserId};
+use crate::ordered::LargeMap;
 
 /// The events of a room that were checked by the chain.
 #[derive(Debug, Clone)]
 pub struct AuthChain {
     room_id: RoomId,
     rules: &'static RoomVersionRules,
-    events: BTreeMap<EventId, Checked>,
+    events: LargeMap<EventId, Checked>,
     /// A join rules event that lets users knock. Foreign knocks may not name theirs, so it stands in for it, whether or not
     /// it is accepted itself: at worst a knock is taken for one, which gives no right to anything.
     knock_rules: Option<EventId>,
@@ -42,7 +43,7 @@ struct Checked {
 impl AuthChain {
     /// A chain of no events.
     pub fn new(room_id: RoomId, rules: &'static RoomVersionRules) -> Self {
-        Self { room_id, rules, events: BTreeMap::new(), knock_rules: None }
+        Self { room_id, rules, events: LargeMap::new(), knock_rules: None }
     }
 
     /// Checks events that come in any order, each at most once; the verdicts stand in that order. Every event rests only
@@ -165,15 +166,15 @@ impl Checked {
 
 /// An order in which every event comes after its `auth_events`, as far as they are among these.
 fn order_of(pdus: &[VerifiedPdu]) -> Vec<usize> {
-    let by_id: BTreeMap<EventId, usize> = pdus.iter().enumerate().map(|(index, pdu)| (pdu.event_id(), index)).collect();
+    let by_id: LargeMap<EventId, usize> = pdus.iter().enumerate().map(|(index, pdu)| (pdu.event_id(), index)).collect();
     let mut waiting_for: Vec<usize> = Vec::with_capacity(pdus.len());
-    let mut awaited_by: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    let mut awaited_by: LargeMap<usize, Vec<usize>> = LargeMap::new();
     let mut ready = VecDeque::new();
     for (index, pdu) in pdus.iter().enumerate() {
         let mut missing = 0_usize;
         for &needed in pdu.event().auth_events().iter().filter_map(|event_id| by_id.get(event_id)) {
             missing = missing.saturating_add(1);
-            awaited_by.entry(needed).or_default().push(index);
+            awaited_by.or_default(needed).push(index);
         }
         waiting_for.push(missing);
         if missing == 0 {

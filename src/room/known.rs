@@ -4,6 +4,7 @@ use alloc::collections::BTreeMap;
 
 use crate::event::Event;
 use crate::id::{EventId, UserId};
+use crate::ordered::LargeMap;
 
 /// A look-up of a room's events by ID. The log answers it from rows that its host has read before.
 pub trait KnownEvents {
@@ -52,6 +53,13 @@ impl KnownEvents for NothingKnown {
 
 /// Events at hand, each of them part of the room.
 impl KnownEvents for BTreeMap<EventId, Event> {
+    fn known(&self, event_id: &EventId) -> Option<KnownEvent<'_>> {
+        self.get(event_id).map(KnownEvent::accepted)
+    }
+}
+
+/// The same, in the core's own map.
+impl KnownEvents for LargeMap<EventId, Event> {
     fn known(&self, event_id: &EventId) -> Option<KnownEvent<'_>> {
         self.get(event_id).map(KnownEvent::accepted)
     }

@@ -3,7 +3,6 @@
 //! It assumes that what is applied was authorised, and guarantees that two states built from the same latest events are
 //! equal, in whatever order they came. Applying costs O(log n) in the size of the state: the 10,000th join as the 10th.
 
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 
 use super::acl::Acl;
@@ -16,6 +15,7 @@ use super::summary::{Create, HubTransfer, Summary};
 use super::visibility::HistoryVisibility;
 use crate::event::{Event, RoomVersionRules};
 use crate::id::{EventId, RoomId, ServerName, UserId};
+use crate::ordered::LargeMap;
 use crate::store::DecodeError;
 
 /// A room's state at one position of its log.
@@ -31,11 +31,11 @@ pub struct RoomState {
     retention: RetentionPolicy,
     /// The server of the last `m.room.hub` sender, whether or not the room's hub may change.
     hub_event_server: Option<ServerName>,
-    members: BTreeMap<Arc<str>, Member>,
+    members: LargeMap<Arc<str>, Member>,
     /// Invariant: for each server the number of its users in `members` that are joined, and no zeros.
-    joined_servers: BTreeMap<ServerName, u64>,
+    joined_servers: LargeMap<ServerName, u64>,
     /// Every entry but member events, by type and state key.
-    entries: BTreeMap<Arc<str>, BTreeMap<Arc<str>, StateEntry>>,
+    entries: LargeMap<Arc<str>, LargeMap<Arc<str>, StateEntry>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +59,9 @@ impl RoomState {
             acl: None,
             retention: RetentionPolicy::default(),
             hub_event_server: None,
-            members: BTreeMap::new(),
-            joined_servers: BTreeMap::new(),
-            entries: BTreeMap::new(),
+            members: LargeMap::new(),
+            joined_servers: LargeMap::new(),
+            entries: LargeMap::new(),
         }
     }
 
@@ -223,7 +223,7 @@ impl RoomState {
             Summary::Hub(server) => self.hub_event_server = Some(server),
             Summary::Retention(policy) => self.retention = policy,
         }
-        self.entries.entry(kind).or_default().insert(state_key, entry);
+        self.entries.or_default(kind).insert(state_key, entry);
     }
 
     fn set_member(&mut self, state_key: Arc<str>, member: Member) {
@@ -233,7 +233,7 @@ impl RoomState {
         let Some(server) = server else { return };
         match (old == Membership::Join, member.membership == Membership::Join) {
             (false, true) => {
-                let users = self.joined_servers.entry(server).or_default();
+                let users = self.joined_servers.or_default(server);
                 *users = users.saturating_add(1);
             }
             (true, false) => {

@@ -4,11 +4,12 @@ use alloc::{borrow::Cow, collections::BTreeMap, vec::Vec};
 use core::ops::Bound;
 
 use super::{Query, Row, Table, Write, WriteBatch};
+use crate::ordered::Map;
 
 /// The rows of one machine, in memory.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
-    tables: BTreeMap<Table, BTreeMap<Key<'static>, Vec<u8>>>,
+    tables: Map<Table, BTreeMap<Key<'static>, Vec<u8>>>,
 }
 
 /// A row's key, in the order of its bytes. The first eight stand apart, as a number with zeros for what is missing: most
@@ -22,7 +23,7 @@ struct Key<'a> {
 impl MemoryStore {
     /// A store without rows.
     pub const fn new() -> Self {
-        Self { tables: BTreeMap::new() }
+        Self { tables: Map::new() }
     }
 
     /// Applies a batch as a whole.

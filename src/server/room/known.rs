@@ -1,12 +1,13 @@
 //! What the log holds of events that others name: a redaction's target, an older auth event.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::vec::Vec;
 
 use super::context::Context;
 use crate::{
     event::{Event, Integrity, MAX_DEPTH, MAX_PDU_BYTES, RoomVersionRules},
     id::EventId,
     json::{self, Limits},
+    ordered::LargeMap,
     room::{
         known::{KnownEvent, KnownEvents, Standing},
         log::{LogEntry, LogEvent, entry, position_of},
@@ -17,7 +18,7 @@ use crate::{
 /// Events of the log that were looked up.
 #[derive(Default)]
 pub(super) struct KnownLog {
-    events: BTreeMap<EventId, Found>,
+    events: LargeMap<EventId, Found>,
 }
 
 struct Found {

@@ -1,11 +1,6 @@
 //! Answers that need events of the state and what authorises them: send_join, send_knock, invites, and the state of an event.
 
-use alloc::{
-    boxed::Box,
-    collections::{BTreeMap, BTreeSet},
-    vec,
-    vec::Vec,
-};
+use alloc::{boxed::Box, vec, vec::Vec};
 
 use super::{
     candidate::{Placed, ReplyTo, respond},
@@ -17,6 +12,7 @@ use crate::{
     event::{Event, RoomVersionRules},
     id::EventId,
     json::{ArrayWriter, write_object},
+    ordered::{LargeMap, LargeSet},
     room::{
         log::{FIRST_PLACE, LogEntry, LogEvent, entry, place, position_of, state_before},
         state_row::StateRow,
@@ -106,13 +102,13 @@ struct Gather {
     /// The event that is asked about, and its position.
     about: Option<(EventId, i64)>,
     /// Positions of the state that is asked for.
-    state: BTreeSet<i64>,
+    state: LargeSet<i64>,
     /// Positions of events that authorise others.
-    auth: BTreeSet<i64>,
+    auth: LargeSet<i64>,
     /// What has been read.
-    found: BTreeMap<i64, LogEvent>,
+    found: LargeMap<i64, LogEvent>,
     /// IDs of events that authorise others, whose places were asked for.
-    asked: BTreeSet<EventId>,
+    asked: LargeSet<EventId>,
     stage: Stage,
 }
 
@@ -126,8 +122,8 @@ enum Stage {
 
 impl Gather {
     fn work(ticket: Ticket, purpose: Purpose, about: Option<(EventId, i64)>) -> Box<dyn Work> {
-        let (state, auth) = (BTreeSet::new(), BTreeSet::new());
-        let (found, asked) = (BTreeMap::new(), BTreeSet::new());
+        let (state, auth) = (LargeSet::new(), LargeSet::new());
+        let (found, asked) = (LargeMap::new(), LargeSet::new());
         Box::new(Self { ticket, purpose, about, state, auth, found, asked, stage: Stage::Fresh })
     }
 
@@ -159,8 +155,8 @@ impl Gather {
     /// Reads what is wanted and not read yet; then asks where the events stand that authorise it, until nothing new comes up.
     fn go_on(&mut self, context: &Context) -> Progress {
         let about = self.about.map(|(_, position)| position);
-        let wanted = self.state.iter().chain(&self.auth).copied().chain(about);
-        let missing: BTreeSet<i64> = wanted.filter(|position| !self.found.contains_key(position)).collect();
+        let wanted = self.state.iter().chain(self.auth.iter()).copied().chain(about);
+        let missing: LargeSet<i64> = wanted.filter(|position| !self.found.contains_key(position)).collect();
         if !missing.is_empty() {
             self.stage = Stage::Entries;
             return Progress::Read(missing.into_iter().map(entry).collect());
@@ -205,7 +201,7 @@ impl Gather {
             (Purpose::Join, Some(join)) => write_object(&mut body, |body| {
                 body.array("auth_chain", |chain| self.events(&self.auth, chain));
                 body.raw("event", &join.bytes);
-                let all = self.state.union(&self.auth).copied().collect();
+                let all = self.state.iter().chain(self.auth.iter()).copied().collect();
                 body.array("state", |state| self.events(&all, state));
             }),
             (Purpose::Invite, Some(invite)) => write_object(&mut body, |body| {
@@ -241,11 +237,11 @@ impl Gather {
         self.found.get(&position).and_then(|found| read_event(&found.bytes, rules))
     }
 
-    fn events(&self, positions: &BTreeSet<i64>, out: &mut ArrayWriter<'_>) {
+    fn events(&self, positions: &LargeSet<i64>, out: &mut ArrayWriter<'_>) {
         positions.iter().filter_map(|position| self.found.get(position)).for_each(|found| out.raw(&found.bytes));
     }
 
-    fn ids(&self, positions: &BTreeSet<i64>, out: &mut ArrayWriter<'_>) {
+    fn ids(&self, positions: &LargeSet<i64>, out: &mut ArrayWriter<'_>) {
         let found = positions.iter().filter_map(|position| self.found.get(position));
         found.for_each(|found| out.string(&alloc::format!("{}", found.event_id)));
     }
@@ -267,8 +263,10 @@ impl Work for Gather {
                 // What is not there to be read is not looked for again.
                 let new = self.read_entries(rules, &rows);
                 let found = &self.found;
-                self.state.retain(|position| found.contains_key(position));
-                self.auth.retain(|position| found.contains_key(position));
+                for wanted in [&mut self.state, &mut self.auth] {
+                    *wanted =
+                        core::mem::take(wanted).into_iter().filter(|position| found.contains_key(position)).collect();
+                }
                 if self.about.is_some_and(|(_, position)| !found.contains_key(&position)) {
                     return self.refuse(unreadable());
                 }

@@ -1,13 +1,13 @@
 //! The rules, for events of the past: each is judged by the events that authorise it, as when a room is joined. What rests on events that are further back
 //! than we have read cannot be judged yet.
 
-use alloc::{boxed::Box, collections::BTreeMap, string::String, vec, vec::Vec};
+use alloc::{boxed::Box, string::String, vec, vec::Vec};
 
 use super::mark;
 use crate::{
     event::{Event, VerifiedPdu},
     id::EventId,
-    ordered::Set,
+    ordered::{LargeMap, Set},
     room::{
         auth_chain::AuthChain,
         auth_events,
@@ -42,7 +42,7 @@ impl Judged {
 /// A chain of events, newest first, and what our log holds of the events that authorise them.
 pub(super) struct Judge {
     chain: Vec<VerifiedPdu>,
-    known: BTreeMap<EventId, Event>,
+    known: LargeMap<EventId, Event>,
     asks_places: bool,
 }
 
@@ -56,7 +56,7 @@ impl Judge {
             .filter(|id| !ours.contains(*id))
             .copied()
             .collect();
-        (Self { chain, known: BTreeMap::new(), asks_places: true }, wanted.into_iter().map(place).collect())
+        (Self { chain, known: LargeMap::new(), asks_places: true }, wanted.into_iter().map(place).collect())
     }
 
     /// Takes in what was asked for; what is to be asked next.

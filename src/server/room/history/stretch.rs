@@ -1,6 +1,6 @@
 //! A stretch of the log below what we have, from the hub: its events checked by their signatures, hashes and links.
 
-use alloc::{boxed::Box, collections::BTreeMap, vec, vec::Vec};
+use alloc::{boxed::Box, vec, vec::Vec};
 use core::time::Duration;
 
 use super::{
@@ -11,6 +11,7 @@ use crate::{
     event::{UnverifiedPdu, VerifiedPdu},
     id::EventId,
     json::Value,
+    ordered::LargeMap,
     server::{
         contract::Moment,
         message::{ErrorCode, Failure},
@@ -135,7 +136,7 @@ impl Stretch {
     /// Keeps of the answer what the chain leads down to.
     fn check(&mut self, context: &Context, moment: Moment, pdus: Vec<UnverifiedPdu>) -> Result<Progress, Failure> {
         let verdicts = UnverifiedPdu::verify_all(pdus, &context.keys.at(moment.now));
-        let mut answer: BTreeMap<EventId, VerifiedPdu> =
+        let mut answer: LargeMap<EventId, VerifiedPdu> =
             verdicts.into_iter().flatten().map(|pdu| (pdu.event_id(), pdu)).collect();
         let (mut chain, mut follows) = (Vec::new(), Some(self.bottom.follows));
         while let Some(pdu) = follows.and_then(|id| answer.remove(&id)) {

@@ -1,11 +1,12 @@
 //! The answer to send_join, checked: every event by its signatures and hashes, and by the events that authorise it (spec, section 7).
 
-use alloc::{collections::BTreeSet, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 
 use crate::{
     event::{KeySource, RoomVersionRules, UnverifiedPdu, VerifiedPdu},
     id::{EventId, RoomId},
     json::{Document, Kind, Value},
+    ordered::LargeSet,
     room::{
         auth_chain::AuthChain,
         authorize::{self, Before},
@@ -25,7 +26,7 @@ pub(super) struct JoinAnswer {
     /// Every other event once: first what only authorises others, then the state in its order.
     events: Vec<UnverifiedPdu>,
     /// Which of the events are state.
-    state: BTreeSet<EventId>,
+    state: LargeSet<EventId>,
 }
 
 /// What a hub says of its room, checked.
@@ -36,7 +37,7 @@ pub(super) struct Admitted {
     /// What authorises the state and is not among it; then the state, in its order.
     pub(super) events: Vec<VerifiedPdu>,
     /// Which of the events are state.
-    pub(super) state: BTreeSet<EventId>,
+    pub(super) state: LargeSet<EventId>,
 }
 
 impl JoinAnswer {
@@ -64,7 +65,7 @@ impl JoinAnswer {
         };
         let join = body.root().member("event").or_else(|| body.root().member("pdu"));
         let join = parse(join.ok_or("`event` is missing")?)?;
-        let mut state = BTreeSet::from([join.event_id()]);
+        let mut state = LargeSet::from([join.event_id()]);
         let mut in_state = Vec::new();
         for event in elements(body, "state") {
             let pdu = parse(event)?;
@@ -125,7 +126,7 @@ fn state_before(
     room_id: &RoomId,
     rules: &'static RoomVersionRules,
     events: &[VerifiedPdu],
-    state: &BTreeSet<EventId>,
+    state: &LargeSet<EventId>,
     join: &VerifiedPdu,
 ) -> RoomState {
     let mut before = RoomState::new(room_id.clone(), rules);

@@ -3,15 +3,13 @@
 //! The join stands at position 0, and the events that came with it below every position that has an order. After an absence a hole stands for what we
 //! missed, the join behind it, and the state counts from the hole on.
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    vec::Vec,
-};
+use alloc::vec::Vec;
 
 use super::answer::Admitted;
 use crate::{
     event::{Integrity, Sender, VerifiedPdu},
     id::EventId,
+    ordered::{LargeMap, LargeSet},
     room::{
         head::{Head, Room},
         log::{
@@ -39,7 +37,7 @@ pub(super) struct Rows {
 pub(super) struct Placed {
     admitted: Admitted,
     /// Events that we have, and where.
-    known: BTreeMap<EventId, i64>,
+    known: LargeMap<EventId, i64>,
     /// The place of the first event that we do not have; the others follow.
     first: i64,
 }
@@ -67,7 +65,7 @@ impl Rows {
     /// When no place is left.
     pub(super) fn place(self, _: &Context, found: &[Vec<Row>]) -> Result<Placed, Failure> {
         let lowest = found.first().and_then(|rows| position_of(&rows.first()?.key).ok());
-        let mut known = BTreeMap::new();
+        let mut known = LargeMap::new();
         for (event_id, rows) in self.asked.iter().zip(found.iter().skip(1)) {
             let position = rows.first().and_then(|row| position_of(&row.value).ok());
             let position = position.filter(|position| *position != BEFORE_LOG);
@@ -89,7 +87,7 @@ impl Placed {
         let mut change = Change::default();
         let old = context.room.take();
         let mut new = Room { state: RoomState::new(room_id, rules), head: old.as_ref().and_then(|room| room.head) };
-        let mut rows: BTreeMap<Vec<u8>, StateRow> = BTreeMap::new();
+        let mut rows: LargeMap<Vec<u8>, StateRow> = LargeMap::new();
         // The hub may still send what it ordered before the join: to a server that has lost its log, or that was slow.
         let before = join.event().prev_events().iter().filter(|_| old.is_none());
         before.for_each(|id| change.batch.put(Table::Ids, *id.as_bytes(), position_key(BEFORE_LOG)));
@@ -147,7 +145,7 @@ fn keep(context: &mut Context, pdu: &VerifiedPdu, position: i64, moment: Moment,
 fn absence(
     new: &mut Room,
     old: Option<&Room>,
-    rows: &BTreeMap<Vec<u8>, StateRow>,
+    rows: &LargeMap<Vec<u8>, StateRow>,
     join: &VerifiedPdu,
     change: &mut Change,
 ) -> Option<i64> {
@@ -166,9 +164,9 @@ fn absence(
 }
 
 /// Writes the rows of the state that are not there; what was state and is none any more goes.
-fn write_state(old: Option<&Room>, rows: BTreeMap<Vec<u8>, StateRow>, from: Option<i64>, change: &mut Change) {
+fn write_state(old: Option<&Room>, rows: LargeMap<Vec<u8>, StateRow>, from: Option<i64>, change: &mut Change) {
     if let Some(old) = old {
-        let keys: BTreeSet<Vec<u8>> = old.state.entries().map(|(kind, state_key, _)| key_of(kind, state_key)).collect();
+        let keys: LargeSet<Vec<u8>> = old.state.entries().map(|(kind, state_key, _)| key_of(kind, state_key)).collect();
         keys.iter()
             .filter(|key| !rows.contains_key(*key))
             .for_each(|key| change.batch.delete(Table::State, key.clone()));

@@ -1,17 +1,13 @@
 //! Filling a gap: events that the hub's events follow and that we do not have are asked of the hub, back to known ones (spec, section 4).
 
-use alloc::{
-    boxed::Box,
-    collections::{BTreeMap, VecDeque},
-    vec::Vec,
-};
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 use core::time::Duration;
 
 use super::{Item, lookup::Lookup, verify};
 use crate::{
     event::{UnverifiedPdu, VerifiedPdu},
     id::{EventId, ServerName},
-    ordered::Set,
+    ordered::{LargeMap, Set},
     server::{
         contract::Moment,
         paths::PFX,
@@ -53,7 +49,7 @@ pub(super) struct Heal {
     /// What is still to be asked for; the first of it is asked for now.
     wanted: VecDeque<EventId>,
     /// What fills the gap.
-    found: BTreeMap<EventId, VerifiedPdu>,
+    found: LargeMap<EventId, VerifiedPdu>,
     /// The size of that, in bytes.
     bytes: usize,
     /// What nobody serves.
@@ -66,7 +62,7 @@ enum Stage {
     /// Asked for the keys of an answer's events.
     Keys(Vec<UnverifiedPdu>),
     /// Asked where an answer's events stand, and those that they follow.
-    Places(BTreeMap<EventId, VerifiedPdu>),
+    Places(LargeMap<EventId, VerifiedPdu>),
 }
 
 /// What came of a step.
@@ -91,7 +87,7 @@ impl Heal {
             sources,
             source: 0,
             wanted: VecDeque::from([gap]),
-            found: BTreeMap::new(),
+            found: LargeMap::new(),
             bytes: 0,
             holes: Set::new(),
             stage: Stage::Asked,
@@ -174,10 +170,10 @@ impl Heal {
         pdus: Vec<UnverifiedPdu>,
     ) -> Step {
         let verdicts = UnverifiedPdu::verify_all(pdus, &context.keys.at(moment.now));
-        let mut came: BTreeMap<EventId, VerifiedPdu> =
+        let mut came: LargeMap<EventId, VerifiedPdu> =
             verdicts.into_iter().flatten().map(|pdu| (pdu.event_id(), pdu)).collect();
         // What nothing leads to is not even looked up: a hub could make that as much as it liked.
-        let mut answer = BTreeMap::new();
+        let mut answer = LargeMap::new();
         let mut reached: VecDeque<EventId> = self.wanted.front().copied().into_iter().collect();
         while let Some(id) = reached.pop_front() {
             if let Some(pdu) = came.remove(&id) {
@@ -199,7 +195,7 @@ impl Heal {
         context: &Context,
         lookup: &Lookup,
         moment: Moment,
-        mut answer: BTreeMap<EventId, VerifiedPdu>,
+        mut answer: LargeMap<EventId, VerifiedPdu>,
     ) -> Step {
         let Some(first) = self.wanted.front().copied() else { return Step::Wait(Progress::Stuck) };
         if !answer.contains_key(&first) {

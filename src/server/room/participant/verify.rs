@@ -1,10 +1,11 @@
 //! Keys for what is to be verified.
 
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::vec::Vec;
 
 use crate::{
     event::UnverifiedPdu,
     id::{KeyId, ServerName},
+    ordered::LargeSet,
     server::{
         keys::KeyRing,
         message::KeyNeeds,
@@ -18,7 +19,7 @@ pub(in crate::server::room) fn missing_keys<'p>(
     pdus: impl Iterator<Item = &'p UnverifiedPdu>,
     hub: &ServerName,
 ) -> Vec<KeyNeeds> {
-    let mut missing: BTreeSet<(ServerName, KeyId)> = BTreeSet::new();
+    let mut missing: LargeSet<(ServerName, KeyId)> = LargeSet::new();
     for need in pdus.flat_map(UnverifiedPdu::required_keys) {
         // One right signature suffices, so one known key does.
         if !need.key_ids.is_empty() && !need.key_ids.iter().any(|id| ring.knows(&need.server, id)) {
