@@ -15,7 +15,8 @@ SEEDS ?= 5000
 export CARGO_TARGET_DIR := $(CURDIR)/target
 export CARGO_TERM_COLOR ?= auto
 
-step = @printf '\n==> %s\n' "$(1)"
+# With the time of day, so that a log shows what took how long.
+step = @printf '\n==> %s (%s)\n' "$(1)" "$$(date +%T)"
 
 help:
 	@echo 'make start   a hub on http://127.0.0.1:8787; HUBLET_PORT, HUBLET_NAME and HUBLET_DATA say otherwise'
