@@ -14,9 +14,9 @@ fn ids(log: &[Entry]) -> Vec<EventId> {
     log.iter().map(|(_, id, _)| *id).collect()
 }
 
-fn holes(duo: &Duo) -> Vec<EventId> {
+fn holes(duo: &Duo) -> Vec<(i64, EventId)> {
     let hole = |told: &Notification| match told {
-        Notification::Hole { event_id, .. } => Some(*event_id),
+        Notification::Hole { position, event_id, .. } => Some((*position, *event_id)),
         _ => None,
     };
     duo.part.told.iter().filter_map(hole).collect()
@@ -120,11 +120,11 @@ fn what_the_hub_does_not_serve_is_a_hole() {
         assert!(failures(&duo.outcomes(ticket)).is_empty());
         assert_eq!(duo.part_ids()[1..], [missing, held, after]);
         assert_eq!(duo.part_log()[1].2, None);
-        assert_eq!(holes(&duo), [missing]);
+        assert_eq!(holes(&duo), [(1, missing)]);
         // Late it changes nothing: an entry keeps its place.
         assert!(failures(&duo.receive(vec![events[0].clone()])).is_empty());
         assert_eq!(duo.part_ids()[1..], [missing, held, after]);
-        assert_eq!(holes(&duo), [missing]);
+        assert_eq!(holes(&duo), [(1, missing)]);
     }
 }
 

@@ -30,6 +30,7 @@ mod owed;
 mod participant;
 mod pending;
 mod pull;
+mod purge;
 mod read;
 mod remote;
 mod reply;
@@ -291,6 +292,9 @@ impl RoomMachine {
         }
         if self.context.pending.next_due().is_some_and(|at| at <= moment.now) {
             self.jobs.push_back(Job::Work(pending::sweep()));
+        }
+        if self.context.purge_due().is_some_and(|at| at <= moment.now) {
+            self.jobs.push_back(Job::Work(purge::step()));
         }
         if self.context.owed.next_due().is_some_and(|at| at <= moment.now) {
             self.jobs.push_back(Job::Work(owed::write()));

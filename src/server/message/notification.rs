@@ -81,10 +81,23 @@ pub enum Notification {
         /// Whether the sender signed it; else the hub made it up, and it is no longer shown.
         sender_verified: bool,
     },
+    /// An event has outlived the room's policy: what is left of it is its redacted form, as if it had been redacted.
+    Purged {
+        /// Where.
+        room_id: RoomId,
+        /// Its position in our log.
+        position: i64,
+        /// Its ID.
+        event_id: EventId,
+        /// The event, redacted.
+        event: Vec<u8>,
+    },
     /// The hub serves nothing for this ID.
     Hole {
         /// Where.
         room_id: RoomId,
+        /// The position in our log that stands for it; of the time before our log, the one that it would have.
+        position: i64,
         /// The ID.
         event_id: EventId,
     },

@@ -18,7 +18,9 @@ use super::{
         unproven::Unproven,
     },
     pending::Pending,
-    pull, read,
+    pull,
+    purge::Purged,
+    read,
     reply::Replies,
     template,
     transfer::Transfer,
@@ -59,6 +61,8 @@ pub(super) struct Context {
     pub(super) now: Timestamp,
     /// Events whose sender's key is still to be found.
     pub(super) unproven: Unproven,
+    /// How far what has outlived the room's policy is purged.
+    pub(super) purged: Purged,
     /// The room is on its way to us.
     pub(super) transfer: Option<Transfer>,
     /// The room is being restored from its exported log.
@@ -93,6 +97,7 @@ impl Context {
             offers: Offers::default(),
             hold: Hold::default(),
             unproven: Unproven::default(),
+            purged: Purged::default(),
             transfer: None,
             restoring: Restoring::No,
             missed: Missed::default(),
@@ -141,6 +146,7 @@ impl Context {
         self.room = None;
         self.owed = Owed::default();
         self.unproven = Unproven::default();
+        self.purged = Purged::default();
     }
 
     /// Whether the room's ACL lets a server take part. The hub itself is never denied.
@@ -173,12 +179,14 @@ impl Context {
             self.missed.next_due(),
             self.owed.next_due(),
             self.held_until(),
+            self.purge_due(),
             restore::due(self),
         ];
         dues.into_iter().flatten().min()
     }
 
-    /// Whether nothing that is due is known here alone. Events whose sender is still to be checked are found again in the rows, and may wait for days.
+    /// Whether nothing that is due is known here alone. Events whose sender is still to be checked, or that are to be purged, are found again in the rows, and
+    /// may wait for days.
     pub(super) fn is_settled(&self) -> bool {
         let dues = [
             self.pending.next_due(),

@@ -11,6 +11,7 @@ use super::{
         unproven::{self, Unproven},
     },
     pending::Pending,
+    purge::{self, Purged},
     transfer,
     work::{Change, Progress, Resume, Work},
 };
@@ -50,6 +51,7 @@ impl Work for Open {
                 Query::all(Table::Pending),
                 consent::query(),
                 unproven::query(),
+                purge::query(),
                 restore::query(),
             ]),
         }
@@ -57,7 +59,7 @@ impl Work for Open {
 }
 
 fn read(context: &mut Context, tables: &[Vec<Row>], now: Timestamp) -> Result<(), DecodeError> {
-    let [head, state, owed, pending, consents, unproven, _] = tables else {
+    let [head, state, owed, pending, consents, unproven, purged, _] = tables else {
         return Err(DecodeError("the store did not answer every query"));
     };
     if let [head] = head.as_slice() {
@@ -67,5 +69,6 @@ fn read(context: &mut Context, tables: &[Vec<Row>], now: Timestamp) -> Result<()
     context.pending = Pending::open(pending)?;
     context.consents = consent::open(consents)?;
     context.unproven = Unproven::open(unproven, now)?;
+    context.purged = Purged::open(purged);
     Ok(())
 }
