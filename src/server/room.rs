@@ -240,10 +240,13 @@ impl RoomMachine {
         }
     }
 
-    /// Tells the operator of events that an answer refuses, beside it.
-    fn tell_refusals(&mut self, answered: &Output) {
+    /// Tells the operator of events that an answer refuses, beside it. To whoever has no user in the room, what was refused in a transaction is refused as in a
+    /// room that is not there (spec, section 6).
+    fn tell_refusals(&mut self, answered: &mut Output) {
         let Output::Respond(ticket, answer) = answered else { return };
         let origin = self.origins.remove(ticket);
+        let is_outside =
+            origin.as_ref().is_some_and(|name| !self.context.is_in_room(name) && self.context.hub() != Some(name));
         let room_id = &self.context.room_id;
         let told = |event_id: Option<EventId>, failure: &Failure| {
             let cause = failure.cause.as_deref().cloned();
@@ -254,6 +257,8 @@ impl RoomMachine {
             Answer::Outcomes(outcomes) => {
                 let failed = outcomes.iter().filter_map(|outcome| told(outcome.id, outcome.failure.as_ref()?));
                 self.outputs.extend(failed);
+                let failures = outcomes.iter_mut().filter_map(|outcome| outcome.failure.as_mut());
+                failures.filter(|_| is_outside).for_each(|failure| *failure = context::not_found());
             }
             Answer::Refused(failure) => self.outputs.extend(told(None, failure)),
             _ => {}
@@ -345,8 +350,8 @@ impl Machine for RoomMachine {
     }
 
     fn poll(&mut self) -> Option<Output> {
-        let output = self.outputs.pop_front()?;
-        self.tell_refusals(&output);
+        let mut output = self.outputs.pop_front()?;
+        self.tell_refusals(&mut output);
         Some(output)
     }
 
