@@ -43,11 +43,13 @@ pub(in crate::server::room) struct Unproven {
     positions: Set<i64>,
     due: Timestamp,
     wait: Duration,
+    /// Where the last round ended: the next one begins behind it, so that whose server never answers keeps no other from being checked.
+    last: i64,
 }
 
 impl Default for Unproven {
     fn default() -> Self {
-        Self { positions: Set::new(), due: Timestamp::default(), wait: FIRST_WAIT }
+        Self { positions: Set::new(), due: Timestamp::default(), wait: FIRST_WAIT, last: i64::MAX }
     }
 }
 
@@ -67,7 +69,7 @@ impl Unproven {
         let position = |row: &Row| position_of(row.key.strip_prefix(PREFIX).unwrap_or_default());
         let (positions, due) =
             (rows.iter().map(position).collect::<Result<_, _>>()?, now.saturating_add(AFTER_OPENING));
-        Ok(Self { positions, due, wait: FIRST_WAIT })
+        Ok(Self { positions, due, ..Self::default() })
     }
 
     /// Adds an event.
@@ -92,9 +94,19 @@ impl Unproven {
     }
 
     fn round(&mut self, now: Timestamp) -> Vec<Query> {
-        self.due = now.saturating_add(self.wait);
-        self.wait = self.wait.saturating_mul(2).min(LONGEST_WAIT);
-        self.positions.iter().take(AT_ONCE).map(|position| entry(*position)).collect()
+        let mut due: Vec<i64> =
+            self.positions.iter().copied().filter(|position| *position > self.last).take(AT_ONCE).collect();
+        if due.is_empty() {
+            due = self.positions.iter().copied().take(AT_ONCE).collect();
+        }
+        self.last = due.last().copied().unwrap_or(i64::MAX);
+        // Until all have had their turn a round follows the other soon.
+        let is_last = self.positions.iter().next_back().is_none_or(|end| *end <= self.last);
+        self.due = now.saturating_add(if is_last { self.wait } else { AFTER_OPENING });
+        if is_last {
+            self.wait = self.wait.saturating_mul(2).min(LONGEST_WAIT);
+        }
+        due.into_iter().map(entry).collect()
     }
 }
 
@@ -195,4 +207,26 @@ fn settle(mut stored: LogEvent, position: i64, found: Found, batch: &mut WriteBa
     }
     LogEntry::Event(stored).put(position, batch);
     event_id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FIRST_WAIT, Unproven, entry};
+    use crate::{id::Timestamp, store::WriteBatch};
+
+    #[test]
+    fn every_event_has_its_turn() {
+        let (mut unproven, mut now) = (Unproven::default(), Timestamp::new(0));
+        (0..250).for_each(|position| unproven.add(position, now, &mut WriteBatch::new()));
+        let mut asked = alloc::vec::Vec::new();
+        let mut waits = alloc::vec::Vec::new();
+        for _ in 0..4 {
+            now = unproven.next_due().unwrap();
+            asked.extend(unproven.round(now));
+            waits.push(unproven.next_due().unwrap().saturating_since(now).as_secs());
+        }
+        let expected = (0..250).chain(0..100).map(entry).collect::<alloc::vec::Vec<_>>();
+        assert_eq!(asked, expected, "the servers of the first hundred say nothing");
+        assert_eq!(waits, [60, 60, FIRST_WAIT.as_secs(), 60]);
+    }
 }
