@@ -136,7 +136,7 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<RoomEvent
     await this.#ask({ type: "member", user: this.#user, membership: "leave" }, "accepted");
   }
 
-  /** At the hub: lets another server in the room take it over, and gives its users the power to. There `takeHub` goes on. */
+  /** At the hub: lets another server in the room take it over, and gives its users the power to. There `takeHub` goes on; if it can be reached it hears so, as `ephemeral` of kind `hublet.hub_offer`. */
   async transferHub(server: string): Promise<void> {
     const levels = this.#state.get("m.room.power_levels\n")?.content ?? {};
     const heirs = (await this.members()).filter((member) => member.membership === "join" && member.server === server && member.powerLevel < 100);

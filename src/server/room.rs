@@ -266,7 +266,8 @@ impl RoomMachine {
     }
 
     fn nudge(&mut self, peer: ServerName) {
-        let nudge = self.nudges.send(self.tickets.take(), &self.context.room_id, peer);
+        let is_hub = self.context.hub() == Some(&peer);
+        let nudge = self.nudges.send(self.tickets.take(), &self.context.room_id, peer, is_hub);
         self.outputs.push_back(nudge);
     }
 

@@ -1,6 +1,7 @@
 //! What the work of one room shares.
 
 use alloc::{boxed::Box, vec::Vec};
+use core::time::Duration;
 
 use super::{
     consent, create, current, draft, ephemeral,
@@ -39,6 +40,9 @@ use crate::{
     },
     store::DecodeError,
 };
+
+/// The hub's peer machine is told no sooner of more that our users say, while it has not pulled what it was told of.
+const NUDGE_AGAIN: Duration = Duration::from_secs(1);
 
 /// The room, what is owed to others and by us, and who we are.
 pub(super) struct Context {
@@ -80,7 +84,8 @@ pub(super) struct Context {
     /// Why the room could not be read from its store.
     pub(super) broken: Option<DecodeError>,
     open: bool,
-    hub_nudged: bool,
+    /// When the hub's peer machine was last told of what our users say, and of how much; nothing once it has pulled all.
+    hub_nudged: Option<(Timestamp, i64)>,
 }
 
 impl Context {
@@ -108,7 +113,7 @@ impl Context {
             replies: Replies::default(),
             broken: None,
             open: false,
-            hub_nudged: false,
+            hub_nudged: None,
         }
     }
 
@@ -159,8 +164,10 @@ impl Context {
     pub(super) fn take_nudges(&mut self) -> Vec<ServerName> {
         let Some(head) = self.room.as_ref().and_then(|room| room.head) else { return Vec::new() };
         let mut peers = self.owed.take_nudges(head.position);
-        if !self.is_hub() && !self.hub_nudged && self.pending.has_unsent() {
-            self.hub_nudged = true;
+        let said = self.pending.said();
+        let is_told = |(at, told): (Timestamp, i64)| told == said || self.now < at.saturating_add(NUDGE_AGAIN);
+        if !self.is_hub() && !self.hub_nudged.is_some_and(is_told) && self.pending.has_unsent() {
+            self.hub_nudged = Some((self.now, said));
             peers.extend(self.hub().cloned());
         }
         peers
@@ -168,7 +175,7 @@ impl Context {
 
     /// The hub's peer machine has pulled all: it wants to be told of the next one.
     pub(super) const fn hub_is_idle(&mut self) {
-        self.hub_nudged = false;
+        self.hub_nudged = None;
     }
 
     /// When something of ours will have waited too long, or is to be written.
