@@ -24,7 +24,7 @@ export interface RoomEvents {
   event: RoomEvent;
   /** The state changed. */
   state: StateEvent;
-  /** An event that was there is another now: it was redacted, has outlived the room's policy, or its sender's key has come. */
+  /** An event that was there is another now: it was redacted, has outlived the room's policy, fills a hole, or its sender's key has come. */
   updated: RoomEvent;
   typing: { user: string; typing: boolean };
   receipt: { user: string; eventId: string; ts: number };
@@ -302,6 +302,7 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<RoomEvent
         return this.#ephemeral(JSON.parse(notification.edu));
       case "rechecked":
       case "purged":
+      case "filled":
         return void this.#update(notification.position);
       case "rejected":
         return this.emit("problem", { kind: "rejected", eventId: notification.eventId, error: notification.error });

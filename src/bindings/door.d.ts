@@ -156,6 +156,8 @@ export type Notification =
   | { type: "purged"; roomId: string; position: number; eventId: string; event: Uint8Array }
   /** The hub serves nothing for this ID; the position stands for it. */
   | { type: "hole"; roomId: string; position: number; eventId: string }
+  /** What belongs into a hole has come, and stands in its place. */
+  | { type: "filled"; roomId: string; position: number; eventId: string; event: Uint8Array; senderVerified: boolean; intact: boolean }
   | { type: "invited"; user: string; roomId: string; sender: string }
   | { type: "inviteEnded"; user: string; roomId: string; sender: string }
   | { type: "toDevice"; user: string }

@@ -63,6 +63,14 @@ pub(crate) enum NotificationForm {
         position: i64,
         event_id: String,
     },
+    Filled {
+        room_id: String,
+        position: i64,
+        event_id: String,
+        event: ByteBuf,
+        sender_verified: bool,
+        intact: bool,
+    },
     Invited {
         user: String,
         room_id: String,
@@ -146,6 +154,14 @@ impl From<Notification> for NotificationForm {
             Notification::Hole { room_id, position, event_id } => {
                 Self::Hole { room_id: room_id.to_string(), position, event_id: event_id.to_string() }
             }
+            Notification::Filled { room_id, position, event_id, event, sender_verified, intact } => Self::Filled {
+                room_id: room_id.to_string(),
+                position,
+                event_id: event_id.to_string(),
+                event: ByteBuf::from(event),
+                sender_verified,
+                intact,
+            },
             Notification::Invited { user, room_id, sender } => {
                 Self::Invited { user: user.to_string(), room_id: room_id.to_string(), sender: sender.to_string() }
             }

@@ -47,7 +47,7 @@ use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 use self::{
     context::Context,
     nudge::Nudges,
-    participant::{restore, unproven},
+    participant::{fill, restore, unproven},
     work::{Change, Progress, Resume, Work},
 };
 use super::{
@@ -288,6 +288,9 @@ impl RoomMachine {
         }
         if self.context.unproven.next_due().is_some_and(|at| at <= moment.now) {
             self.step(moment, unproven::recheck(), false, Resume::Start);
+        }
+        if self.context.holes.next_due().is_some_and(|at| at <= moment.now) {
+            self.step(moment, fill::ask(), false, Resume::Start);
         }
         if !matches!(self.writer, Writer::Free) {
             return;

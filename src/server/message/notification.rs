@@ -101,6 +101,21 @@ pub enum Notification {
         /// The ID.
         event_id: EventId,
     },
+    /// What belongs into a hole has come, and stands in its place.
+    Filled {
+        /// Where.
+        room_id: RoomId,
+        /// Its position in our log, which was the hole's.
+        position: i64,
+        /// Its ID.
+        event_id: EventId,
+        /// The event.
+        event: Vec<u8>,
+        /// Whether the sender's signature could be checked.
+        sender_verified: bool,
+        /// Whether the content hash fits; else the event is the redacted copy.
+        intact: bool,
+    },
     /// A local user is invited to a room that we are not in.
     Invited {
         /// The user.

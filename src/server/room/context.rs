@@ -13,10 +13,11 @@ use super::{
     once,
     owed::Owed,
     participant::{
-        self,
+        self, fill,
+        later::Later,
         missed::Missed,
         restore::{self, Restoring},
-        unproven::Unproven,
+        unproven,
     },
     pending::Pending,
     pull,
@@ -64,7 +65,9 @@ pub(super) struct Context {
     /// When the input came that is being dealt with: which keys are current hangs on it.
     pub(super) now: Timestamp,
     /// Events whose sender's key is still to be found.
-    pub(super) unproven: Unproven,
+    pub(super) unproven: Later,
+    /// Holes that may still be filled.
+    pub(super) holes: Later,
     /// How far what has outlived the room's policy is purged.
     pub(super) purged: Purged,
     /// The room is on its way to us.
@@ -101,7 +104,8 @@ impl Context {
             consents: Set::new(),
             offers: Offers::default(),
             hold: Hold::default(),
-            unproven: Unproven::default(),
+            unproven: Later::new(unproven::PREFIX),
+            holes: Later::new(fill::PREFIX),
             purged: Purged::default(),
             transfer: None,
             restoring: Restoring::No,
@@ -150,7 +154,8 @@ impl Context {
     pub(super) fn forget_room(&mut self) {
         self.room = None;
         self.owed = Owed::default();
-        self.unproven = Unproven::default();
+        self.unproven = Later::new(unproven::PREFIX);
+        self.holes = Later::new(fill::PREFIX);
         self.purged = Purged::default();
     }
 
@@ -183,6 +188,7 @@ impl Context {
         let dues = [
             self.pending.next_due(),
             self.unproven.next_due(),
+            self.holes.next_due(),
             self.missed.next_due(),
             self.owed.next_due(),
             self.held_until(),
@@ -192,8 +198,8 @@ impl Context {
         dues.into_iter().flatten().min()
     }
 
-    /// Whether nothing that is due is known here alone. Events whose sender is still to be checked, or that are to be purged, are found again in the rows, and
-    /// may wait for days.
+    /// Whether nothing that is due is known here alone. Events whose sender is still to be checked, holes, and what is to be purged are found again in the
+    /// rows, and may wait for days.
     pub(super) fn is_settled(&self) -> bool {
         let dues = [
             self.pending.next_due(),

@@ -127,6 +127,7 @@ impl<'a> Apply<'a> {
         }
         let Some(position) = self.place(&LogEntry::Hole { event_id: Some(event_id) }, event_id) else { return };
         self.change.batch.put(Table::Meta, GAP_ROW, position_key(position));
+        self.context.holes.add(position, self.moment.now, &mut self.change.batch);
         self.lookup.stands(event_id, position, None);
         self.notify(Notification::Hole { room_id: self.context.room_id.clone(), position, event_id });
     }
