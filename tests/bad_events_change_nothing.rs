@@ -113,7 +113,7 @@ fn failing_at_the_hub(world: &World) -> Vec<Failing> {
             NO,
         ),
         failing("of an unknown room", message(HUB, "!unknown:hub.example", ANN, TS), "M_NOT_FOUND"),
-        failing("of a room without the sender's server", message(HUB, PRIVATE, ANN, TS), NO),
+        failing("of a room without the sender's server", message(HUB, PRIVATE, ANN, TS), "M_NOT_FOUND"),
         failing("of no room", with(|e| e["room_id"] = "room".into()), BAD),
         failing("by one who is not joined", message(HUB, ROOM, "@bob:part.example", TS), NO),
         failing("under a stale key", signed_by_old_key(), NO),
@@ -372,4 +372,41 @@ fn spec_9_an_old_hub_appends_nothing_after_a_transfer() {
             assert_kept(&rows_before, &rows(net.server(&server(to)).unwrap().stores()), to);
         }
     }
+}
+
+#[test]
+fn an_outsider_cannot_tell_a_private_room_from_none() {
+    let world = World::new();
+    let answers = |room_id: &str| {
+        let signed = |kind: &str, state_key, hub: &str| {
+            let event = lpdu(&room(room_id), CAT, hub, kind, state_key, r#"{"membership":"join"}"#, TS);
+            serde_json::from_slice::<Value>(event.bytes()).unwrap()
+        };
+        let mut unsigned = signed("m.room.message", None, HUB);
+        unsigned["signatures"] = json!({});
+        let mut malformed = signed("m.room.message", None, HUB);
+        malformed["content"] = json!(7);
+        let mut another = message(HUB, room_id, ANN, TS);
+        another["room_id"] = room_id.into();
+        let events = [
+            signed("m.room.message", None, HUB),
+            signed("m.room.member", Some(CAT), HUB),
+            signed("m.room.message", None, THIRD),
+            unsigned,
+            malformed,
+            another,
+        ];
+        let answer = |event: Value| {
+            let text = json!({"pdus":[event]}).to_string();
+            let request = signed_request(THIRD, HUB, "PUT", &format!("{PFX}/send/1"), text.as_bytes());
+            let (response, before, after) = world.ask(HUB, request);
+            assert_kept(&before, &after, room_id);
+            let failed = body(&response)["failed_pdus"].as_object().unwrap().values().cloned().collect::<Vec<_>>();
+            (response.status, failed)
+        };
+        events.map(answer)
+    };
+    let unknown = answers("!unknown:hub.example");
+    assert!(unknown.iter().all(|(status, failed)| *status == 200 && failed.len() == 1));
+    assert_eq!(answers(PRIVATE), unknown);
 }

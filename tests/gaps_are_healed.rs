@@ -14,9 +14,9 @@ fn ids(log: &[Entry]) -> Vec<EventId> {
     log.iter().map(|(_, id, _)| *id).collect()
 }
 
-fn holes(duo: &Duo) -> Vec<EventId> {
+fn holes(duo: &Duo) -> Vec<(i64, EventId)> {
     let hole = |told: &Notification| match told {
-        Notification::Hole { event_id, .. } => Some(*event_id),
+        Notification::Hole { position, event_id, .. } => Some((*position, *event_id)),
         _ => None,
     };
     duo.part.told.iter().filter_map(hole).collect()
@@ -120,11 +120,11 @@ fn what_the_hub_does_not_serve_is_a_hole() {
         assert!(failures(&duo.outcomes(ticket)).is_empty());
         assert_eq!(duo.part_ids()[1..], [missing, held, after]);
         assert_eq!(duo.part_log()[1].2, None);
-        assert_eq!(holes(&duo), [missing]);
+        assert_eq!(holes(&duo), [(1, missing)]);
         // Late it changes nothing: an entry keeps its place.
         assert!(failures(&duo.receive(vec![events[0].clone()])).is_empty());
         assert_eq!(duo.part_ids()[1..], [missing, held, after]);
-        assert_eq!(holes(&duo), [missing]);
+        assert_eq!(holes(&duo), [(1, missing)]);
     }
 }
 
@@ -188,4 +188,165 @@ fn an_absence_leaves_a_hole_and_the_state_is_the_hubs() {
     let log = ids(&duo.hub_log());
     assert!(log.ends_with(&duo.part_ids()[2..]));
     assert!(duo.part.told.iter().all(|told| matches!(told, Notification::Appended { .. })));
+}
+
+/// Ann's server has a hole where Hal's event is that `make` sends; what follows is there.
+fn with_hole(make: impl FnOnce(&mut Duo) -> EventId) -> (Duo, EventId) {
+    let mut duo = Duo::joined();
+    let missing = make(&mut duo);
+    duo.say("after");
+    let events = duo.unsent();
+    let ticket = duo.begin(events[events.len() - 1..].to_vec());
+    while duo.waiting() > 0 {
+        duo.answer_with(ok(r#"{"pdus":[]}"#));
+    }
+    assert!(failures(&duo.outcomes(ticket)).is_empty());
+    assert_eq!(holes(&duo).last().unwrap().1, missing);
+    (duo, missing)
+}
+
+fn filled(duo: &Duo) -> Vec<(i64, EventId)> {
+    let filled = |told: &Notification| match told {
+        Notification::Filled { position, event_id, sender_verified: true, intact: true, .. } => {
+            Some((*position, *event_id))
+        }
+        _ => None,
+    };
+    duo.part.told.iter().filter_map(filled).collect()
+}
+
+/// Ann's server is woken whenever it asked to be, until it asks others for something.
+fn wake(duo: &mut Duo) {
+    while duo.waiting() == 0
+        && let Some(at) = duo.part.wake.take()
+    {
+        duo.part.wake_after(at.millis().saturating_sub(duo.part.now));
+    }
+}
+
+#[test]
+fn a_hole_is_filled_when_the_hub_serves_what_belongs_there() {
+    let (mut duo, missing) = with_hole(|duo| duo.say("withheld"));
+    let before = duo.part_log();
+    duo.part.wake_after(599_000);
+    assert_eq!(duo.waiting(), 0);
+    duo.part.wake_after(1_000);
+    assert_eq!(duo.waiting(), 1);
+    duo.serve();
+    let log = duo.part_log();
+    assert!(ids(&duo.hub_log()).ends_with(&ids(&log)));
+    assert_eq!(filled(&duo), [(1, missing)]);
+    assert!(log[1].2.is_some() && before[1].2.is_none());
+    assert_eq!([&log[..1], &log[2..]], [&before[..1], &before[2..]], "nothing else has moved");
+    // It is there for good, and asked for no more.
+    duo.restart_part();
+    assert_eq!(duo.part_log(), log);
+    duo.part.wake_after(86_400_000);
+    assert_eq!(duo.waiting(), 0);
+    // The LPDU memory, redactions and rules know of it.
+    duo.event(HAL, "m.room.redaction", None, &format!(r#"{{"hublet.redacts":"{missing}"}}"#));
+    assert!(failures(&duo.catch_up()).is_empty());
+    let redacted = duo.part_log().swap_remove(1).2.unwrap();
+    assert!(!String::from_utf8(redacted).unwrap().contains("withheld"));
+}
+
+#[test]
+fn state_that_fills_a_hole_counts_unless_newer_state_stands() {
+    let name = |duo: &mut Duo, text: &str| duo.event(HAL, "m.room.name", Some(""), &format!(r#"{{"name":"{text}"}}"#));
+    let current = |duo: &mut Duo| {
+        let call = hublet::server::RoomCall::State { kind: Some("m.room.name".into()), state_key: None };
+        match duo.part.ask(hublet::server::Call::Room(call)) {
+            Answer::Entries(entries) => entries.into_iter().map(|(_, id, _)| id).collect::<Vec<_>>(),
+            answer => panic!("{answer:?}"),
+        }
+    };
+    let (mut duo, missing) = with_hole(|duo| name(duo, "withheld"));
+    assert!(current(&mut duo).is_empty());
+    wake(&mut duo);
+    duo.serve();
+    assert_eq!(current(&mut duo), [missing]);
+    duo.restart_part();
+    assert_eq!(current(&mut duo), [missing]);
+
+    let (mut duo, missing) = with_hole(|duo| name(duo, "withheld"));
+    let newer = name(&mut duo, "newer");
+    assert!(failures(&duo.catch_up()).is_empty());
+    wake(&mut duo);
+    duo.serve();
+    assert_eq!((current(&mut duo), filled(&duo)), (vec![newer], vec![(1, missing)]));
+    assert!(ids(&duo.hub_log()).ends_with(&duo.part_ids()));
+}
+
+#[test]
+fn what_does_not_belong_into_a_hole_leaves_it() {
+    let (mut duo, missing) = with_hole(|duo| {
+        duo.say("not the one");
+        duo.say("withheld")
+    });
+    let (log, told) = (duo.part_log(), duo.part.told.len());
+    let other = duo.hub_log().into_iter().find(|(_, id, _)| *id == log[2].1).unwrap().2.unwrap();
+    let right = duo.hub_log().into_iter().find(|(_, id, _)| *id == missing).unwrap().2.unwrap();
+    let right = String::from_utf8(right).unwrap();
+    let table = [
+        ("another event", String::from_utf8(other).unwrap()),
+        ("another time", right.replace("\"origin_server_ts\":17", "\"origin_server_ts\":16")),
+        ("no signature", right.replace("\"signatures\":{\"hub", "\"signatures\":{\"hub.hub")),
+        ("no event", "{}".into()),
+        ("what follows something that we do not have either", right),
+    ];
+    for (name, answer) in table {
+        wake(&mut duo);
+        assert_eq!(duo.waiting(), 1, "{name}");
+        duo.answer_with(ok(&answer));
+        assert_eq!((duo.part_log(), duo.part.told.len()), (log.clone(), told), "{name}");
+    }
+}
+
+#[test]
+fn a_hole_that_nobody_fills_is_asked_for_ever_more_rarely_and_then_no_more() {
+    let (mut duo, _) = with_hole(|duo| duo.say("withheld"));
+    let (mut asked, began) = (Vec::new(), duo.part.now);
+    wake(&mut duo);
+    while duo.waiting() > 0 {
+        asked.push((duo.part.now - began) / 1_000);
+        match asked.len() % 2 {
+            0 => duo.answer_with(silence()),
+            _ => duo.answer_with(ok(r#"{"errcode":"M_NOT_FOUND"}"#)),
+        }
+        assert!(asked.len() < 100);
+        wake(&mut duo);
+    }
+    assert_eq!(asked[..4], [600, 1_200, 2_400, 4_800]);
+    assert_eq!(asked.len(), 8, "{asked:?}");
+    duo.restart_part();
+    duo.part.wake_after(60_000);
+    duo.part.wake_after(86_400_000);
+    assert_eq!(duo.waiting(), 0);
+}
+
+#[test]
+fn another_server_may_fill_a_hole() {
+    let mut duo = Duo::joined();
+    let far = "@far:far.example";
+    let body = r#"{"membership":"join"}"#;
+    let join = hublet::testing::lpdu(&duo.room_id, far, HUB, "m.room.member", Some(far), body, 1_700_000_000_500);
+    duo.hub.ask(hublet::server::Call::Room(hublet::server::RoomCall::SendMember {
+        origin: hublet::testing::server("far.example"),
+        keys: hublet::testing::keys_of("far.example"),
+        membership: hublet::room::membership::Membership::Join,
+        event: hublet::testing::duo::document(join.bytes()),
+    }));
+    assert!(failures(&duo.catch_up()).is_empty());
+    let missing = duo.say("withheld");
+    let bytes = duo.hub_log().pop().unwrap().2.unwrap();
+    duo.say("after");
+    let last = duo.unsent().split_off(1);
+    let ticket = duo.begin(last);
+    duo.answer_with(ok(r#"{"pdus":[]}"#));
+    assert!(failures(&duo.outcomes(ticket)).is_empty());
+    wake(&mut duo);
+    duo.answer_with(Answer::Response(hublet::server::Failure::new(404, ErrorCode::NotFound, "gone").to_response()));
+    assert_eq!(duo.part.asked.back().unwrap().1.to_string(), "peer:far.example");
+    duo.answer_with(ok(core::str::from_utf8(&bytes).unwrap()));
+    assert_eq!(filled(&duo), [(2, missing)]);
 }

@@ -381,3 +381,75 @@ fn a_room_that_moves_about_under_loss_stays_one() {
         }
     }
 }
+
+/// How long it takes until the room has moved to Ann's server, which holds the whole log and was away for so long, in a room that goes on talking.
+fn time_to_move(away: u64, pause: u64) -> Duration {
+    let (mut net, room) = net();
+    let call = Call::Room(RoomCall::History { before: i64::MAX, limit: 1_000 });
+    assert!(matches!(net.ask(&server("a.example"), Address::Room(room.clone()), call), Some(Answer::History(_))));
+    let begin = |net: &mut Net, name: &str, call| {
+        let _ = net.begin(&server(name), Address::Room(room.clone()), call);
+    };
+    let talk = |net: &mut Net, time: u64| {
+        for _ in 0..time / pause {
+            for (user, name) in [(BOB, "b.example"), (HAL, HUB)] {
+                begin(net, name, Net::event("m.room.message", None, user, r#"{"body":"on and on"}"#));
+            }
+            net.pass(Duration::from_millis(pause));
+        }
+    };
+    let late = |_: &mut hublet::testing::Packet| Fate::Late(Duration::from_millis(50));
+    net.rule(move |packet| match [&packet.from, &packet.to].iter().any(|name| name.as_str() == "a.example") {
+        true => Fate::Lose,
+        false => late(packet),
+    });
+    let asks = Net::event("m.room.message", None, ANN, r#"{"body":"is anybody there?"}"#);
+    begin(&mut net, "a.example", asks);
+    talk(&mut net, away);
+    net.rule(late);
+    let began = net.now();
+    begin(&mut net, HUB, Call::Room(RoomCall::Consent { to: server("a.example") }));
+    begin(&mut net, "a.example", Net::event("m.room.hub", Some(""), ANN, "{}"));
+    let is_move = |told: &Notification| matches!(told, Notification::Appended { event, .. } if contains(event, r#""type":"m.room.hub""#));
+    while !net.told("a.example").iter().any(is_move) {
+        talk(&mut net, pause);
+        assert!(net.now() < began.saturating_add(Duration::from_secs(3_600)), "it does not move");
+    }
+    net.now().saturating_since(began)
+}
+
+#[test]
+fn a_room_moves_soon_after_its_heir_is_back() {
+    // Both servers have given each other longer and longer pauses: what a user wants done now does not wait for their end.
+    for away in [10, 60, 300] {
+        let took = time_to_move(away * 1_000, 1_000);
+        assert!(took < Duration::from_secs(8), "{took:?} after {away} seconds");
+    }
+}
+
+#[test]
+fn the_heirs_server_hears_of_the_consent() {
+    let (mut net, room) = net();
+    for name in ["a.example", "b.example"] {
+        net.told(name);
+    }
+    consent(&mut net, &room, "a.example");
+    net.pass(Duration::from_secs(1));
+    let offers = |net: &mut Net, name: &str| {
+        let told = net.told(name).into_iter().filter_map(|told| match told {
+            Notification::Ephemeral { room_id, edu } if room_id == room => {
+                let content = edu.root().member("content")?.to_document();
+                let text = |key| content.root().member(key).and_then(|text| text.as_str()).map(String::from);
+                Some((text("kind")?, text("sender")?, content.root().member("data")?.to_document().text().to_owned()))
+            }
+            _ => None,
+        });
+        told.collect::<Vec<_>>()
+    };
+    let data = r#"{"server":"a.example"}"#.to_owned();
+    assert_eq!(offers(&mut net, "a.example"), [("hublet.hub_offer".to_owned(), HAL.to_owned(), data)]);
+    assert!(offers(&mut net, "b.example").is_empty(), "it is nobody else's");
+    assert!(offers(&mut net, HUB).is_empty());
+    assert!(matches!(propose(&mut net, &room), Some(Answer::Accepted(_))));
+    assert_eq!(net.ids("a.example", &room, -1_000), net.ids(HUB, &room, 0));
+}

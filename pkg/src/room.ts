@@ -24,7 +24,7 @@ export interface RoomEvents {
   event: RoomEvent;
   /** The state changed. */
   state: StateEvent;
-  /** An event that was there is another now: it was redacted, or its sender's key has come. */
+  /** An event that was there is another now: it was redacted, has outlived the room's policy, fills a hole, or its sender's key has come. */
   updated: RoomEvent;
   typing: { user: string; typing: boolean };
   receipt: { user: string; eventId: string; ts: number };
@@ -136,7 +136,7 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<RoomEvent
     await this.#ask({ type: "member", user: this.#user, membership: "leave" }, "accepted");
   }
 
-  /** At the hub: lets another server in the room take it over, and gives its users the power to. There `takeHub` goes on. */
+  /** At the hub: lets another server in the room take it over, and gives its users the power to. There `takeHub` goes on; if it can be reached it hears so, as `ephemeral` of kind `hublet.hub_offer`. */
   async transferHub(server: string): Promise<void> {
     const levels = this.#state.get("m.room.power_levels\n")?.content ?? {};
     const heirs = (await this.members()).filter((member) => member.membership === "join" && member.server === server && member.powerLevel < 100);
@@ -301,6 +301,8 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<RoomEvent
       case "ephemeral":
         return this.#ephemeral(JSON.parse(notification.edu));
       case "rechecked":
+      case "purged":
+      case "filled":
         return void this.#update(notification.position);
       case "rejected":
         return this.emit("problem", { kind: "rejected", eventId: notification.eventId, error: notification.error });

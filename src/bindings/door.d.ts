@@ -152,8 +152,12 @@ export type Notification =
   | { type: "resent"; roomId: string; old: string; new: string }
   /** A sender's key that was missing has come. */
   | { type: "rechecked"; roomId: string; position: number; eventId: string; senderVerified: boolean }
-  /** The hub serves nothing for this ID. */
-  | { type: "hole"; roomId: string; eventId: string }
+  /** An event has outlived the room's policy: `event` is what is left of it, as if it had been redacted. */
+  | { type: "purged"; roomId: string; position: number; eventId: string; event: Uint8Array }
+  /** The hub serves nothing for this ID; the position stands for it. */
+  | { type: "hole"; roomId: string; position: number; eventId: string }
+  /** What belongs into a hole has come, and stands in its place. */
+  | { type: "filled"; roomId: string; position: number; eventId: string; event: Uint8Array; senderVerified: boolean; intact: boolean }
   | { type: "invited"; user: string; roomId: string; sender: string }
   | { type: "inviteEnded"; user: string; roomId: string; sender: string }
   | { type: "toDevice"; user: string }

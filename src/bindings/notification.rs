@@ -52,9 +52,24 @@ pub(crate) enum NotificationForm {
         event_id: String,
         sender_verified: bool,
     },
+    Purged {
+        room_id: String,
+        position: i64,
+        event_id: String,
+        event: ByteBuf,
+    },
     Hole {
         room_id: String,
+        position: i64,
         event_id: String,
+    },
+    Filled {
+        room_id: String,
+        position: i64,
+        event_id: String,
+        event: ByteBuf,
+        sender_verified: bool,
+        intact: bool,
     },
     Invited {
         user: String,
@@ -130,9 +145,23 @@ impl From<Notification> for NotificationForm {
                 event_id: event_id.to_string(),
                 sender_verified,
             },
-            Notification::Hole { room_id, event_id } => {
-                Self::Hole { room_id: room_id.to_string(), event_id: event_id.to_string() }
+            Notification::Purged { room_id, position, event_id, event } => Self::Purged {
+                room_id: room_id.to_string(),
+                position,
+                event_id: event_id.to_string(),
+                event: ByteBuf::from(event),
+            },
+            Notification::Hole { room_id, position, event_id } => {
+                Self::Hole { room_id: room_id.to_string(), position, event_id: event_id.to_string() }
             }
+            Notification::Filled { room_id, position, event_id, event, sender_verified, intact } => Self::Filled {
+                room_id: room_id.to_string(),
+                position,
+                event_id: event_id.to_string(),
+                event: ByteBuf::from(event),
+                sender_verified,
+                intact,
+            },
             Notification::Invited { user, room_id, sender } => {
                 Self::Invited { user: user.to_string(), room_id: room_id.to_string(), sender: sender.to_string() }
             }

@@ -33,6 +33,8 @@ pub enum KeepReason {
     Newest,
     /// `m.mls.commit` is never purged: new members could not follow the group.
     Commit,
+    /// A redaction is never purged: a server that receives it late could not tell what it removes, and its own content is no more than that.
+    Redaction,
     /// It has not outlived the room's policy, or there is none.
     Young,
 }
@@ -73,6 +75,9 @@ pub fn purge(event: &Event, newest: bool, policy: &RetentionPolicy, now: Timesta
     if event.kind() == super::kind::MLS_COMMIT {
         return Purge::Keep(KeepReason::Commit);
     }
+    if event.kind() == super::kind::REDACTION {
+        return Purge::Keep(KeepReason::Redaction);
+    }
     let age = now.millis().saturating_sub(event.origin_server_ts().millis());
     match policy.max_lifetime {
         Some(max) if age > max => Purge::Allowed,
@@ -97,10 +102,12 @@ mod tests {
         let old = Timestamp::new(sent + 3_600_001);
         let text = message("@ann:a.org", "m.room.message", "{}").at(sent).build();
         let commit = message("@ann:a.org", "m.mls.commit", "{}").at(sent).build();
+        let redaction = message("@ann:a.org", "m.room.redaction", "{}").at(sent).build();
         let topic = state_event("@ann:a.org", "m.room.topic", "", "{}").at(sent).build();
         assert_eq!(purge(&text, false, &hour, old), Purge::Allowed);
         assert_eq!(purge(&text, true, &hour, old), Purge::Keep(KeepReason::Newest));
         assert_eq!(purge(&commit, false, &hour, old), Purge::Keep(KeepReason::Commit));
+        assert_eq!(purge(&redaction, false, &hour, old), Purge::Keep(KeepReason::Redaction));
         assert_eq!(purge(&topic, false, &hour, old), Purge::Keep(KeepReason::State));
         assert_eq!(purge(&text, false, &hour, Timestamp::new(sent + 3_600_000)), Purge::Keep(KeepReason::Young));
         assert_eq!(purge(&text, false, &hour, Timestamp::new(0)), Purge::Keep(KeepReason::Young));

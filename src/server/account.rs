@@ -221,10 +221,13 @@ impl AccountMachine {
         Response::ok(out)
     }
 
-    /// A number that no key or message of this user ever had.
-    fn number(&mut self, batch: &mut WriteBatch) -> u64 {
+    /// A number that no key or message of this user ever had; the next one is `weight` further on. Messages that have fallen too far behind are forgotten.
+    fn number(&mut self, weight: u64, batch: &mut WriteBatch) -> u64 {
         let number = self.next_number;
-        self.next_number = number.saturating_add(1);
+        self.next_number = number.saturating_add(weight);
+        for old in (number..self.next_number).filter_map(|number| number.checked_sub(messages::MOST)) {
+            self.devices.ids().for_each(|device| batch.delete(Table::Account, record::message_key(device, Some(old))));
+        }
         let mut row = Writer::new();
         row.u64(self.next_number);
         batch.put(Table::Account, record::NUMBER, row.into_bytes());

@@ -21,6 +21,9 @@ use crate::id::{KeyId, ServerName, Timestamp};
 /// The longest time for which a key document counts from when it is fetched.
 pub const MAX_VALIDITY: Duration = Duration::from_secs(7 * 24 * 3_600);
 
+/// The most keys that are kept of one server. No server that rotates its key now and then comes near it, and one that makes up keys all day fills no store.
+pub const MOST_KEYS: usize = 500;
+
 /// The key ID of every key name's one key.
 pub const KEY_NAME_KEY: &str = "ed25519:key";
 
@@ -79,6 +82,28 @@ impl ServerKeys {
             }
         }
         changed
+    }
+
+    /// Forgets those beyond [`MOST_KEYS`] that count least, and gives them back. What the server says itself of its present key always has a place.
+    pub fn shed(&mut self) -> Vec<KnownKey> {
+        let mut shed = Vec::new();
+        while self.keys.len() > MOST_KEYS
+            && let Some((least, _)) = self.keys.iter().enumerate().min_by_key(|(_, known)| known.validity.rank())
+        {
+            shed.push(self.keys.remove(least));
+        }
+        shed
+    }
+}
+
+impl Validity {
+    /// Of two keys under one ID the current one counts, then what the server said itself, then the one that holds longer.
+    const fn rank(self) -> (u8, Timestamp) {
+        match self {
+            Self::CurrentUntil(until) => (2, until),
+            Self::ExpiredAt(end) => (1, end),
+            Self::Vouched(end) => (0, end),
+        }
     }
 }
 
@@ -143,6 +168,30 @@ mod tests {
             keys.learn(&[key("ed25519:1", 1, said)]);
             assert_eq!(keys.keys[0].validity, expected, "{said:?}");
         }
+    }
+
+    #[test]
+    fn of_too_many_keys_those_go_that_count_least() {
+        let time = Timestamp::new;
+        let mut keys = ServerKeys::none(ServerName::parse("a.example").unwrap());
+        let named = |number: u64, validity| key(&alloc::format!("ed25519:{number}"), 1, validity);
+        let mut fetched = alloc::vec![named(0, Validity::Vouched(time(9))), named(1, Validity::ExpiredAt(time(9)))];
+        fetched.extend((2..super::MOST_KEYS as u64).map(|number| named(number, Validity::CurrentUntil(time(number)))));
+        keys.learn(&fetched);
+        assert!(keys.shed().is_empty());
+        let mut shed = alloc::vec::Vec::new();
+        for number in 1_000..1_003 {
+            keys.learn(&[named(number, Validity::CurrentUntil(time(number)))]);
+            shed.extend(keys.shed());
+        }
+        assert_eq!(shed, fetched[..3]);
+        assert_eq!(keys.keys.len(), super::MOST_KEYS);
+        let mut ring = super::KeyRing::default();
+        let mut all = keys.clone();
+        all.keys.extend(shed);
+        ring.learn(&all);
+        ring.learn(&keys);
+        assert!(!ring.knows(&keys.server, &fetched[2].id) && ring.knows(&keys.server, &fetched[3].id));
     }
 
     #[test]

@@ -330,6 +330,8 @@ pub enum PeerCall {
     },
     /// The peer is owed something by that room. Answered by [`Answer::Done`] at once.
     Nudge(RoomId),
+    /// The same, of what a local user has just said: it is tried soon, however often the peer was not there before. Answered by [`Answer::Done`] at once.
+    Said(RoomId),
     /// This server's keys: known ones, fetched if they do not suffice. Answered by [`Answer::Keys`].
     Keys(KeyNeeds),
     /// This server's key document, signed by us as notary too. Answered by [`Answer::Response`].

@@ -191,6 +191,10 @@ impl PeerMachine {
             PeerCall::Serve(request) => self.arrive(moment, ticket, *request),
             PeerCall::Fetch { method, target, body } => self.fetch(moment, ticket, method, target, body),
             PeerCall::Nudge(room) => self.nudge(ticket, &room),
+            PeerCall::Said(room) => {
+                self.outbox.peer_is_alive(moment.now);
+                self.nudge(ticket, &room);
+            }
             PeerCall::Keys(needs) => self.need_keys(moment, ticket, needs),
             PeerCall::Notarise { minimum_valid_until } => self.notarise(moment, ticket, minimum_valid_until),
             PeerCall::Edu { edu, keep } => self.queue_edu(ticket, edu, keep),

@@ -30,6 +30,7 @@ mod owed;
 mod participant;
 mod pending;
 mod pull;
+mod purge;
 mod read;
 mod remote;
 mod reply;
@@ -46,7 +47,7 @@ use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 use self::{
     context::Context,
     nudge::Nudges,
-    participant::{restore, unproven},
+    participant::{fill, restore, unproven},
     work::{Change, Progress, Resume, Work},
 };
 use super::{
@@ -239,10 +240,13 @@ impl RoomMachine {
         }
     }
 
-    /// Tells the operator of events that an answer refuses, beside it.
-    fn tell_refusals(&mut self, answered: &Output) {
+    /// Tells the operator of events that an answer refuses, beside it. To whoever has no user in the room, what was refused in a transaction is refused as in a
+    /// room that is not there (spec, section 6).
+    fn tell_refusals(&mut self, answered: &mut Output) {
         let Output::Respond(ticket, answer) = answered else { return };
         let origin = self.origins.remove(ticket);
+        let is_outside =
+            origin.as_ref().is_some_and(|name| !self.context.is_in_room(name) && self.context.hub() != Some(name));
         let room_id = &self.context.room_id;
         let told = |event_id: Option<EventId>, failure: &Failure| {
             let cause = failure.cause.as_deref().cloned();
@@ -253,6 +257,8 @@ impl RoomMachine {
             Answer::Outcomes(outcomes) => {
                 let failed = outcomes.iter().filter_map(|outcome| told(outcome.id, outcome.failure.as_ref()?));
                 self.outputs.extend(failed);
+                let failures = outcomes.iter_mut().filter_map(|outcome| outcome.failure.as_mut());
+                failures.filter(|_| is_outside).for_each(|failure| *failure = context::not_found());
             }
             Answer::Refused(failure) => self.outputs.extend(told(None, failure)),
             _ => {}
@@ -260,7 +266,8 @@ impl RoomMachine {
     }
 
     fn nudge(&mut self, peer: ServerName) {
-        let nudge = self.nudges.send(self.tickets.take(), &self.context.room_id, peer);
+        let is_hub = self.context.hub() == Some(&peer);
+        let nudge = self.nudges.send(self.tickets.take(), &self.context.room_id, peer, is_hub);
         self.outputs.push_back(nudge);
     }
 
@@ -282,6 +289,9 @@ impl RoomMachine {
         if self.context.unproven.next_due().is_some_and(|at| at <= moment.now) {
             self.step(moment, unproven::recheck(), false, Resume::Start);
         }
+        if self.context.holes.next_due().is_some_and(|at| at <= moment.now) {
+            self.step(moment, fill::ask(), false, Resume::Start);
+        }
         if !matches!(self.writer, Writer::Free) {
             return;
         }
@@ -291,6 +301,9 @@ impl RoomMachine {
         }
         if self.context.pending.next_due().is_some_and(|at| at <= moment.now) {
             self.jobs.push_back(Job::Work(pending::sweep()));
+        }
+        if self.context.purge_due().is_some_and(|at| at <= moment.now) {
+            self.jobs.push_back(Job::Work(purge::step()));
         }
         if self.context.owed.next_due().is_some_and(|at| at <= moment.now) {
             self.jobs.push_back(Job::Work(owed::write()));
@@ -341,8 +354,8 @@ impl Machine for RoomMachine {
     }
 
     fn poll(&mut self) -> Option<Output> {
-        let output = self.outputs.pop_front()?;
-        self.tell_refusals(&output);
+        let mut output = self.outputs.pop_front()?;
+        self.tell_refusals(&mut output);
         Some(output)
     }
 

@@ -9,7 +9,7 @@ use crate::{
     json::Document,
     room::membership::Membership,
     server::{
-        Answer, Call, Failure, Input, Outcome, PeerCall, Response, RoomCall, Routes, SendError, Ticket,
+        Answer, Call, Failure, Input, Outcome, PeerCall, Response, RoomCall, RoomRead, Routes, SendError, Ticket,
         endpoint::Endpoint, room::RoomMachine,
     },
     store::memory::MemoryStore,
@@ -229,6 +229,7 @@ impl Duo {
         let origin = server(PART);
         let call = match Routes::new().endpoint(method, target).unwrap() {
             Endpoint::Read { read, .. } => RoomCall::Read { origin, read },
+            Endpoint::Event(event_id) => RoomCall::Read { origin, read: RoomRead::Event(event_id) },
             Endpoint::Template { user, membership, versions, .. } => {
                 RoomCall::Template { origin, user, membership, versions }
             }

@@ -43,6 +43,8 @@ mod ordering_traps;
 mod participants_follow_the_hub;
 #[path = "../redaction_keeps.rs"]
 mod redaction_keeps;
+#[path = "../retention.rs"]
+mod retention;
 #[path = "../rooms_are_restored.rs"]
 mod rooms_are_restored;
 #[path = "../rooms_survive_bad_networks.rs"]

@@ -206,7 +206,7 @@ impl AccountMachine {
                     let error = format!("a device has at most {MAX_KEYS} keys of an algorithm");
                     return Err(Failure::of(ErrorCode::LimitExceeded, error));
                 }
-                let number = self.number(batch);
+                let number = self.number(1, batch);
                 record::put_key(&at, Some(number), &name, &key, batch);
                 self.devices.keys.entry(at).or_default().insert(number, (name, key));
             }

@@ -1,4 +1,5 @@
-//! Messages to a user's devices: durable until the device has read beyond them (spec, section 11).
+//! Messages to a user's devices: durable until the device has read beyond them (spec, section 11),
+//! or too many have come since.
 
 use alloc::vec::Vec;
 
@@ -13,6 +14,13 @@ use crate::{
     store::{Query, Row, Table, WriteBatch},
 };
 
+/// How far a message may fall behind the newest number before it is forgotten: a device that never reads must not fill the store. Long messages take as many
+/// numbers as they have pages, so this bounds their bytes too, at some 40 MB.
+pub(super) const MOST: u64 = 10_000;
+
+/// The bytes of a page.
+const PAGE: usize = 4_096;
+
 impl AccountMachine {
     /// Keeps messages for the devices that there are; others are dropped.
     pub(super) fn deliver(&mut self, ticket: Ticket, messages: Vec<(Option<DeviceId>, Document)>) {
@@ -23,7 +31,8 @@ impl AccountMachine {
                 None => self.devices.ids().cloned().collect(),
             };
             for device in devices {
-                let number = self.number(&mut batch);
+                let pages = message.bytes().len().div_ceil(PAGE);
+                let number = self.number(u64::try_from(pages).unwrap_or(1), &mut batch);
                 batch.put(Table::Account, record::message_key(&device, Some(number)), message.bytes());
             }
         }

@@ -381,3 +381,37 @@ fn keys_that_cannot_be_had_leave_the_hubs_signature() {
     let (status, _) = response(alone.ask(invite(finished("invite", same), HUB, "I.1")));
     assert_eq!(status, 200, "the sender's key is missing, the hub's is not");
 }
+
+#[test]
+fn messages_that_nobody_reads_do_not_fill_the_store() {
+    for (length, count) in [(10, 10_500), (60_000, 800)] {
+        let mut account = account();
+        own(&mut account, OwnCall::PutDevice(device_object("D1")));
+        own(&mut account, OwnCall::PutDevice(device_object("D2")));
+        let text = "x".repeat(length);
+        let messages = |device: &str, numbers: core::ops::Range<u32>| {
+            let message = |n| content(&format!(r#"{{"content":{{"n":{n},"text":"{text}"}},"type":"t"}}"#));
+            let messages = numbers.map(|n| (Some(self::device(device)), message(n))).collect();
+            Call::Account(AccountCall::ToDevice { messages })
+        };
+        account.ask(messages("D2", 0..1));
+        for from in (0..count).step_by(100) {
+            account.ask(messages("D1", from..from + 100));
+        }
+        let stored = account.store.read(&crate::store::Query::prefix(crate::store::Table::Account, *b"m", u32::MAX));
+        let bytes: usize = stored.iter().map(|row| row.value.len()).sum();
+        assert!(stored.len() <= 10_000 && bytes <= 41_000_000, "{} with {bytes} bytes", stored.len());
+        assert!(stored.len() + 10 >= 10_000.min(10_000 / (length / 4_096 + 1)), "no more is lost: {}", stored.len());
+        let read = |account: &mut Account, device: &str| {
+            let call = OwnCall::Messages { device: self::device(device), after: 0, limit: u32::MAX };
+            match own(account, call) {
+                Answer::Messages(messages) => messages,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(read(&mut account, "D2").is_empty(), "the oldest goes first");
+        let mut account = reopened(account);
+        let last = read(&mut account, "D1").pop().unwrap().1;
+        assert!(last.text().contains(&format!(r#""n":{},"#, count - 1)));
+    }
+}

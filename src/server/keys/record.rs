@@ -19,10 +19,16 @@ pub fn put(key: &KnownKey, batch: &mut WriteBatch) {
         Validity::ExpiredAt(end) => row.u8(1).u64(end.millis()),
         Validity::Vouched(end) => row.u8(2).u64(end.millis()),
     };
-    let mut at = Vec::from(key.id.as_str());
-    at.push(0);
-    at.extend_from_slice(&key.key);
-    batch.put(Table::Keys, at, row.into_bytes());
+    batch.put(Table::Keys, row_key(key), row.into_bytes());
+}
+
+fn row_key(key: &KnownKey) -> Vec<u8> {
+    [key.id.as_str().as_bytes(), &[0], &key.key].concat()
+}
+
+/// Removes a key's row.
+pub fn delete(key: &KnownKey, batch: &mut WriteBatch) {
+    batch.delete(Table::Keys, row_key(key));
 }
 
 /// Reads a key's row.

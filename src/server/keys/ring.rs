@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{KEY_NAME_KEY, own};
+use super::{KEY_NAME_KEY, MOST_KEYS, own};
 use crate::{
     crypto::PreparedKey,
     event::{KeyLookup, KeySource, KeyUse, Role},
@@ -54,6 +54,13 @@ impl KeyRing {
                     entries.extend(prepared.map(|key| Entry { key, validity: known.validity }));
                 }
             }
+        }
+        // What has been forgotten elsewhere need not be known here.
+        if ring.values().map(Vec::len).sum::<usize>() > MOST_KEYS {
+            ring.retain(|id, entries| {
+                entries.retain(|entry| keys.keys.iter().any(|known| known.id == *id && known.key == entry.key.bytes()));
+                !entries.is_empty()
+            });
         }
     }
 
@@ -107,20 +114,11 @@ impl KeySource for KeysAt<'_> {
             return key.map_or(KeyLookup::NotValid, KeyLookup::Usable);
         }
         let usable = entries.iter().filter(|entry| self.is_usable(entry.validity, purpose));
-        match usable.max_by_key(|entry| rank(entry.validity)) {
+        match usable.max_by_key(|entry| entry.validity.rank()) {
             Some(entry) => KeyLookup::Usable(entry.key.clone()),
             None if entries.is_empty() => KeyLookup::Unknown,
             None => KeyLookup::NotValid,
         }
-    }
-}
-
-/// Of two keys under one ID the current one counts, then what the server said itself, then the one that holds longer.
-const fn rank(validity: Validity) -> (u8, Timestamp) {
-    match validity {
-        Validity::CurrentUntil(until) => (2, until),
-        Validity::ExpiredAt(end) => (1, end),
-        Validity::Vouched(end) => (0, end),
     }
 }
 

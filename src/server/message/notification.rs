@@ -81,12 +81,40 @@ pub enum Notification {
         /// Whether the sender signed it; else the hub made it up, and it is no longer shown.
         sender_verified: bool,
     },
+    /// An event has outlived the room's policy: what is left of it is its redacted form, as if it had been redacted.
+    Purged {
+        /// Where.
+        room_id: RoomId,
+        /// Its position in our log.
+        position: i64,
+        /// Its ID.
+        event_id: EventId,
+        /// The event, redacted.
+        event: Vec<u8>,
+    },
     /// The hub serves nothing for this ID.
     Hole {
         /// Where.
         room_id: RoomId,
+        /// The position in our log that stands for it; of the time before our log, the one that it would have.
+        position: i64,
         /// The ID.
         event_id: EventId,
+    },
+    /// What belongs into a hole has come, and stands in its place.
+    Filled {
+        /// Where.
+        room_id: RoomId,
+        /// Its position in our log, which was the hole's.
+        position: i64,
+        /// Its ID.
+        event_id: EventId,
+        /// The event.
+        event: Vec<u8>,
+        /// Whether the sender's signature could be checked.
+        sender_verified: bool,
+        /// Whether the content hash fits; else the event is the redacted copy.
+        intact: bool,
     },
     /// A local user is invited to a room that we are not in.
     Invited {

@@ -317,6 +317,7 @@ impl PeerMachine {
         for key in self.lookup.keys.learn(&checked.keys.keys) {
             record::put(&key, &mut batch);
         }
+        self.lookup.keys.shed().iter().for_each(|key| record::delete(key, &mut batch));
         self.lookup.ring.learn(&self.lookup.keys);
         self.desk.write(batch);
     }

@@ -168,7 +168,7 @@ impl Outbox {
         self.next_attempt <= now
     }
 
-    /// The peer has shown that it is there.
+    /// The peer has shown that it is there, or somebody waits for it to be.
     pub(super) fn peer_is_alive(&mut self, now: Timestamp) {
         let soonest = self.last_attempt.saturating_add(SHORTEST_WAIT).max(now);
         self.next_attempt = self.next_attempt.min(soonest);

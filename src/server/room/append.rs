@@ -227,6 +227,7 @@ impl Append {
             let Chained { pdu, position, reply, redacts } = link;
             let (event_id, lpdu_id) = (pdu.event_id(), pdu.lpdu_id());
             change.follow.extend(accounts::of_event(context, pdu.source()));
+            context.ages(pdu.source(), position, &mut change.batch);
             let bytes = pdu.sign_with(signature).into_bytes();
             if let Some(lpdu_id) = lpdu_id {
                 change.batch.put(Table::Lpdus, *lpdu_id.as_bytes(), *event_id.as_bytes());

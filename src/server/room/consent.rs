@@ -4,6 +4,7 @@ use alloc::{boxed::Box, vec, vec::Vec};
 
 use super::{
     context::Context,
+    ephemeral,
     work::{Change, Progress, Resume, Work},
 };
 use crate::{
@@ -59,6 +60,7 @@ impl Work for Consent {
         context.consents.insert(self.to.clone());
         change.batch.put(Table::Meta, key(&self.to), []);
         change.then.push(Output::Respond(self.ticket, Answer::Done));
+        ephemeral::offer_hub(context, &self.to);
         Progress::Commit(change)
     }
 }

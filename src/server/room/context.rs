@@ -1,6 +1,7 @@
 //! What the work of one room shares.
 
 use alloc::{boxed::Box, vec::Vec};
+use core::time::Duration;
 
 use super::{
     consent, create, current, draft, ephemeral,
@@ -12,13 +13,16 @@ use super::{
     once,
     owed::Owed,
     participant::{
-        self,
+        self, fill,
+        later::Later,
         missed::Missed,
         restore::{self, Restoring},
-        unproven::Unproven,
+        unproven,
     },
     pending::Pending,
-    pull, read,
+    pull,
+    purge::Purged,
+    read,
     reply::Replies,
     template,
     transfer::Transfer,
@@ -37,6 +41,9 @@ use crate::{
     },
     store::DecodeError,
 };
+
+/// The hub's peer machine is told no sooner of more that our users say, while it has not pulled what it was told of.
+const NUDGE_AGAIN: Duration = Duration::from_secs(1);
 
 /// The room, what is owed to others and by us, and who we are.
 pub(super) struct Context {
@@ -58,7 +65,11 @@ pub(super) struct Context {
     /// When the input came that is being dealt with: which keys are current hangs on it.
     pub(super) now: Timestamp,
     /// Events whose sender's key is still to be found.
-    pub(super) unproven: Unproven,
+    pub(super) unproven: Later,
+    /// Holes that may still be filled.
+    pub(super) holes: Later,
+    /// How far what has outlived the room's policy is purged.
+    pub(super) purged: Purged,
     /// The room is on its way to us.
     pub(super) transfer: Option<Transfer>,
     /// The room is being restored from its exported log.
@@ -76,7 +87,8 @@ pub(super) struct Context {
     /// Why the room could not be read from its store.
     pub(super) broken: Option<DecodeError>,
     open: bool,
-    hub_nudged: bool,
+    /// When the hub's peer machine was last told of what our users say, and of how much; nothing once it has pulled all.
+    hub_nudged: Option<(Timestamp, i64)>,
 }
 
 impl Context {
@@ -92,7 +104,9 @@ impl Context {
             consents: Set::new(),
             offers: Offers::default(),
             hold: Hold::default(),
-            unproven: Unproven::default(),
+            unproven: Later::new(unproven::PREFIX),
+            holes: Later::new(fill::PREFIX),
+            purged: Purged::default(),
             transfer: None,
             restoring: Restoring::No,
             missed: Missed::default(),
@@ -103,7 +117,7 @@ impl Context {
             replies: Replies::default(),
             broken: None,
             open: false,
-            hub_nudged: false,
+            hub_nudged: None,
         }
     }
 
@@ -140,7 +154,9 @@ impl Context {
     pub(super) fn forget_room(&mut self) {
         self.room = None;
         self.owed = Owed::default();
-        self.unproven = Unproven::default();
+        self.unproven = Later::new(unproven::PREFIX);
+        self.holes = Later::new(fill::PREFIX);
+        self.purged = Purged::default();
     }
 
     /// Whether the room's ACL lets a server take part. The hub itself is never denied.
@@ -153,8 +169,10 @@ impl Context {
     pub(super) fn take_nudges(&mut self) -> Vec<ServerName> {
         let Some(head) = self.room.as_ref().and_then(|room| room.head) else { return Vec::new() };
         let mut peers = self.owed.take_nudges(head.position);
-        if !self.is_hub() && !self.hub_nudged && self.pending.has_unsent() {
-            self.hub_nudged = true;
+        let said = self.pending.said();
+        let is_told = |(at, told): (Timestamp, i64)| told == said || self.now < at.saturating_add(NUDGE_AGAIN);
+        if !self.is_hub() && !self.hub_nudged.is_some_and(is_told) && self.pending.has_unsent() {
+            self.hub_nudged = Some((self.now, said));
             peers.extend(self.hub().cloned());
         }
         peers
@@ -162,7 +180,7 @@ impl Context {
 
     /// The hub's peer machine has pulled all: it wants to be told of the next one.
     pub(super) const fn hub_is_idle(&mut self) {
-        self.hub_nudged = false;
+        self.hub_nudged = None;
     }
 
     /// When something of ours will have waited too long, or is to be written.
@@ -170,15 +188,18 @@ impl Context {
         let dues = [
             self.pending.next_due(),
             self.unproven.next_due(),
+            self.holes.next_due(),
             self.missed.next_due(),
             self.owed.next_due(),
             self.held_until(),
+            self.purge_due(),
             restore::due(self),
         ];
         dues.into_iter().flatten().min()
     }
 
-    /// Whether nothing that is due is known here alone. Events whose sender is still to be checked are found again in the rows, and may wait for days.
+    /// Whether nothing that is due is known here alone. Events whose sender is still to be checked, holes, and what is to be purged are found again in the
+    /// rows, and may wait for days.
     pub(super) fn is_settled(&self) -> bool {
         let dues = [
             self.pending.next_due(),

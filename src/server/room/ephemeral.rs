@@ -10,6 +10,7 @@ use core::time::Duration;
 use self::said::Said;
 use super::{
     context::{Context, refuse, settled},
+    draft::object,
     work::Work,
 };
 use crate::{
@@ -26,6 +27,9 @@ use crate::{
 
 /// What one user may say in one room: thirty a second for ever, which is smooth movement in a shared scene, and four seconds of it at once.
 const PACE: Rate = Rate { unit: Duration::from_millis(33), most: 120 };
+
+/// The kind of data by which a hub says to a server that it may become the hub.
+const HUB_OFFER: &str = "hublet.hub_offer";
 
 /// More users than this are looked through for those who have been quiet.
 const MANY: usize = 1_000;
@@ -103,6 +107,20 @@ pub(super) fn receive(context: &mut Context, ticket: Ticket, origin: &ServerName
     }
     outputs.push(Output::Respond(ticket, Answer::Done));
     settled(outputs)
+}
+
+/// Lets the server that may take the room over know that it may, if it can be reached: its users need not be asked by other means. A user of ours says so, since
+/// data is taken from users only.
+pub(super) fn offer_hub(context: &mut Context, to: &ServerName) {
+    let Some(room) = &context.room else { return };
+    let mut joined = room.state.members().filter(|(_, membership)| *membership == Membership::Join);
+    let ours = context.identity.name().as_str();
+    let sender = joined.find_map(|(user, _)| UserId::parse(user).ok().filter(|user| user.server() == ours));
+    let data = object(|data| data.string("server", to.as_str()));
+    if let (Some(sender), Ok(data)) = (sender, data) {
+        let edu = Said::Data { sender, kind: HUB_OFFER.into(), data }.write(&context.room_id);
+        context.fleeting.extend(edu.ok().map(|edu| (to.clone(), edu)));
+    }
 }
 
 fn tell(context: &Context, edu: Document) -> Output {

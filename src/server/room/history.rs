@@ -151,7 +151,8 @@ impl Page {
         let entries = found.into_iter().rev().filter_map(told).collect();
         let is_unserved = self.failure.as_ref().is_some_and(|failure| failure.code == ErrorCode::NotFound);
         let hole = self.asked.filter(|_| is_unserved).map(|asked| {
-            Output::Notify(Notification::Hole { room_id: context.room_id.clone(), event_id: asked.follows })
+            let (room_id, position) = (context.room_id.clone(), asked.position.saturating_sub(1));
+            Output::Notify(Notification::Hole { room_id, position, event_id: asked.follows })
         });
         let answer = Output::Respond(self.ticket, Answer::History(entries));
         Progress::Done(hole.into_iter().chain([answer]).collect())

@@ -24,10 +24,11 @@ pub(super) struct Nudges {
 }
 
 impl Nudges {
-    /// Tells a peer machine.
-    pub(super) fn send(&mut self, ticket: Ticket, room_id: &RoomId, peer: ServerName) -> Output {
+    /// Tells a peer machine. What it is owed may be what our users have just said, for the hub.
+    pub(super) fn send(&mut self, ticket: Ticket, room_id: &RoomId, peer: ServerName, is_hub: bool) -> Output {
         self.out.insert(ticket, peer.clone());
-        Output::Ask(ticket, Address::Peer(peer), Call::Peer(PeerCall::Nudge(room_id.clone())))
+        let nudge = if is_hub { PeerCall::Said } else { PeerCall::Nudge };
+        Output::Ask(ticket, Address::Peer(peer), Call::Peer(nudge(room_id.clone())))
     }
 
     /// Takes the answer, if it is one to a nudge. A machine that was dropped meanwhile may not have kept what it was told.

@@ -6,11 +6,9 @@ use super::{
     consent,
     context::Context,
     owed::Owed,
-    participant::{
-        restore,
-        unproven::{self, Unproven},
-    },
+    participant::{fill, later::Later, restore, unproven},
     pending::Pending,
+    purge::{self, Purged},
     transfer,
     work::{Change, Progress, Resume, Work},
 };
@@ -49,7 +47,9 @@ impl Work for Open {
                 Query::all(Table::Owed),
                 Query::all(Table::Pending),
                 consent::query(),
-                unproven::query(),
+                Later::query(unproven::PREFIX),
+                Later::query(fill::PREFIX),
+                purge::query(),
                 restore::query(),
             ]),
         }
@@ -57,7 +57,7 @@ impl Work for Open {
 }
 
 fn read(context: &mut Context, tables: &[Vec<Row>], now: Timestamp) -> Result<(), DecodeError> {
-    let [head, state, owed, pending, consents, unproven, _] = tables else {
+    let [head, state, owed, pending, consents, unproven, holes, purged, _] = tables else {
         return Err(DecodeError("the store did not answer every query"));
     };
     if let [head] = head.as_slice() {
@@ -66,6 +66,8 @@ fn read(context: &mut Context, tables: &[Vec<Row>], now: Timestamp) -> Result<()
     context.owed = Owed::open(owed)?;
     context.pending = Pending::open(pending)?;
     context.consents = consent::open(consents)?;
-    context.unproven = Unproven::open(unproven, now)?;
+    context.unproven = Later::open(unproven::PREFIX, unproven, now)?;
+    context.holes = Later::open(fill::PREFIX, holes, now)?;
+    context.purged = Purged::open(purged);
     Ok(())
 }

@@ -4,7 +4,9 @@
 //! then the events are appended, in one step and one commit. While it waits, whatever else would change the room waits behind it.
 
 pub(super) mod apply;
+pub(super) mod fill;
 mod heal;
+pub(super) mod later;
 mod lookup;
 pub(super) mod missed;
 pub(super) mod restore;

@@ -64,6 +64,11 @@ impl Pending {
         self.next = self.next.saturating_add(1);
     }
 
+    /// How much was ever said, as far as it is known.
+    pub(super) const fn said(&self) -> i64 {
+        self.next
+    }
+
     /// Whether something is still to be sent.
     pub(super) fn has_unsent(&self) -> bool {
         self.lpdus.values().any(|lpdu| lpdu.taken.is_none())

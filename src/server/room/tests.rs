@@ -112,7 +112,7 @@ fn nudged(room: &mut Driver<RoomMachine>) -> Vec<String> {
     asked
         .into_iter()
         .filter_map(|(_, address, call)| match (address, call) {
-            (Address::Peer(peer), Call::Peer(PeerCall::Nudge(_))) => Some(peer.to_string()),
+            (Address::Peer(peer), Call::Peer(PeerCall::Nudge(_) | PeerCall::Said(_))) => Some(peer.to_string()),
             _ => None,
         })
         .collect()

@@ -132,6 +132,7 @@ variants! {
         4 Notarise { minimum_valid_until },
         5 Edu { edu, keep },
         6 Reached,
+        7 Said(room),
     }
     AccountCall {
         0 Invite { origin, keys, version, event, stripped },

@@ -116,6 +116,7 @@ fn calls() -> Vec<Call> {
         PeerCall::Fetch { method: http::Method::GET, target: "/x".into(), body: Some(event.clone()) },
         PeerCall::Reached,
         PeerCall::Nudge(room()),
+        PeerCall::Said(room()),
         PeerCall::Keys(KeyNeeds {
             server: origin.clone(),
             key_ids: vec![KeyId::parse("ed25519:1").unwrap()],

@@ -44,6 +44,8 @@ pub(super) fn room_of(told: &Notification) -> Option<&RoomId> {
         | Notification::Fork { room_id, .. }
         | Notification::Resent { room_id, .. }
         | Notification::Rechecked { room_id, .. }
+        | Notification::Purged { room_id, .. }
+        | Notification::Filled { room_id, .. }
         | Notification::Hole { room_id, .. }
         | Notification::NotSent { room_id, .. } => Some(room_id),
         _ => None,

@@ -183,3 +183,43 @@ fn our_own_keys_are_not_looked_up() {
     }
     assert!(ourselves.sent.is_empty());
 }
+
+#[test]
+fn a_server_that_makes_up_keys_fills_no_store() {
+    use crate::{
+        json::write_object,
+        store::{Query, Table},
+    };
+    let mut peer = peer();
+    for round in 0..4 {
+        let mut document = vec::Vec::new();
+        write_object(&mut document, |out| {
+            out.object("old_verify_keys", |old| {
+                for number in 0..200 {
+                    let name = format!("ed25519:old{}", 1_000 + round * 200 + number);
+                    let key = crate::id::base64::encode(&signing_key(&name).public());
+                    old.object(&name, |entry| {
+                        entry.int("expired_ts", i64::from(round * 200 + number));
+                        entry.string("key", &key);
+                    });
+                }
+            });
+            out.string("server_name", THEM);
+            out.int("valid_until_ts", i64::try_from(START * 2).unwrap());
+            out.object("verify_keys", |keys| {
+                let key = crate::id::base64::encode(&signing_key(THEM).public());
+                keys.object("ed25519:1", |entry| entry.string("key", &key));
+            });
+        });
+        let document = content(core::str::from_utf8(&document).unwrap());
+        let signed = add_signature(&document, THEM, "ed25519:1", &signing_key(THEM)).unwrap();
+        peer.now += 3_600_000;
+        peer.begin(needs(&["ed25519:unknown"], None));
+        peer.answered(Ok(Response::ok(signed.text())));
+    }
+    let rows = peer.store.read(&Query::all(Table::Keys));
+    assert_eq!(rows.len(), crate::server::keys::MOST_KEYS);
+    let mut peer = reopened(peer);
+    let ticket = peer.begin(needs(&["ed25519:1", "ed25519:old1799"], None));
+    assert_eq!(known(peer.answer(ticket)).unwrap().len(), rows.len(), "the present key and the newest stay");
+}

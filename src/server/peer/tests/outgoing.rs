@@ -395,6 +395,20 @@ fn a_sign_of_life_brings_the_next_attempt_forward() {
 }
 
 #[test]
+fn what_a_local_user_says_is_tried_soon() {
+    let mut peer = long_unreachable();
+    peer.now += 4_000;
+    peer.nudged("b");
+    assert!(peer.sleep() > 1_000_000, "what others say is not");
+    let mut peer = long_unreachable();
+    peer.now += 4_000;
+    assert_eq!(peer.ask(Call::Peer(PeerCall::Said(room("b")))), Answer::Done);
+    assert!(peer.sent.is_empty());
+    assert_eq!(peer.sleep(), 1_000, "not sooner than 5 seconds after the last attempt");
+    assert!(peer.asked.iter().any(|(_, _, call)| matches!(call, Call::Room(RoomCall::Pull { .. }))));
+}
+
+#[test]
 fn a_new_link_ends_the_wait() {
     let mut peer = long_unreachable();
     assert_eq!(peer.ask(Call::Peer(PeerCall::Reached)), Answer::Done);

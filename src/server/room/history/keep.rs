@@ -113,6 +113,7 @@ fn put(
             if stored.is_some_and(|stored| stored.integrity == Integrity::Redacted)
                 && judged.pdu().integrity() == Integrity::Intact
             {
+                context.ages(judged.pdu().event(), place, &mut change.batch);
                 LogEntry::Event(stored_form(judged.pdu())).put(place, &mut change.batch);
             }
         }
@@ -144,8 +145,9 @@ fn place_event(
     let old = had.as_ref().map(|(place, _)| *place);
     let whole = had.and_then(|(_, stored)| stored).filter(|stored| stored.integrity == Integrity::Intact);
     let stored = whole.unwrap_or_else(|| stored_form(pdu));
-    if stored.integrity == Integrity::Redacted {
-        batch.put(Table::Meta, REDACTED_ROW, []);
+    match stored.integrity {
+        Integrity::Redacted => batch.put(Table::Meta, REDACTED_ROW, []),
+        Integrity::Intact => context.ages(event, position, batch),
     }
     if let Some(old) = old {
         context.unproven.remove(old, batch);

@@ -8,7 +8,7 @@ use super::{
     refused,
 };
 use crate::{
-    event::{Event, Sender, VerifiedPdu},
+    event::{Event, Integrity, Sender, VerifiedPdu},
     id::{EventId, ServerName},
     ordered::Map,
     room::{
@@ -127,8 +127,9 @@ impl<'a> Apply<'a> {
         }
         let Some(position) = self.place(&LogEntry::Hole { event_id: Some(event_id) }, event_id) else { return };
         self.change.batch.put(Table::Meta, GAP_ROW, position_key(position));
+        self.context.holes.add(position, self.moment.now, &mut self.change.batch);
         self.lookup.stands(event_id, position, None);
-        self.notify(Notification::Hole { room_id: self.context.room_id.clone(), event_id });
+        self.notify(Notification::Hole { room_id: self.context.room_id.clone(), position, event_id });
     }
 
     /// The place of our join, if an event belongs before it, where we have no log: below our log, or in the hole of an absence. Such events come when one
@@ -265,6 +266,9 @@ impl<'a> Apply<'a> {
         if let Some(target) = redacts {
             self.context.redact(&mut self.lookup.known, target, &mut self.change.batch);
         }
+        if integrity == Integrity::Intact {
+            self.context.ages(&event, position, &mut self.change.batch);
+        }
         self.accounts.extend(accounts::of_event(self.context, &event));
         let appended = Notification::Appended {
             room_id: self.context.room_id.clone(),
@@ -273,7 +277,7 @@ impl<'a> Apply<'a> {
             lpdu_id,
             event: event.bytes().to_vec(),
             sender_verified: sender == Sender::Verified,
-            intact: integrity == crate::event::Integrity::Intact,
+            intact: integrity == Integrity::Intact,
         };
         self.notify(appended);
     }

@@ -2,15 +2,13 @@
 //! section 6, Keys).
 
 use alloc::{boxed::Box, vec::Vec};
-use core::time::Duration;
 
 use super::verify;
 use crate::{
     event::{Sender, UnverifiedPdu, VerifyError},
-    id::{EventId, Timestamp},
+    id::EventId,
     json::{Limits, parse},
-    ordered::Set,
-    room::log::{LogEntry, LogEvent, entry, position_key, position_of},
+    room::log::{LogEntry, LogEvent, entry, position_of},
     server::{
         contract::{Moment, Output},
         message::Notification,
@@ -20,86 +18,18 @@ use crate::{
             work::{Change, Progress, Resume, Work},
         },
     },
-    store::{DecodeError, Query, Row, Table, WriteBatch},
+    store::{Row, WriteBatch},
 };
 
-const PREFIX: &[u8] = b"unproven/";
-
-/// A server that had no key to give is asked again after this time, then each time after twice as long.
-const FIRST_WAIT: Duration = Duration::from_secs(600);
-
-/// The first round after the room was opened.
-const AFTER_OPENING: Duration = Duration::from_secs(60);
-
-/// The longest time between two rounds.
-const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+/// Rows of the positions of events whose sender was not checked.
+pub(in crate::server::room) const PREFIX: &[u8] = b"unproven/";
 
 /// The most events that are checked in one round.
 const AT_ONCE: usize = 100;
 
-/// The positions of events whose sender was not checked.
-#[derive(Debug)]
-pub(in crate::server::room) struct Unproven {
-    positions: Set<i64>,
-    due: Timestamp,
-    wait: Duration,
-}
-
-impl Default for Unproven {
-    fn default() -> Self {
-        Self { positions: Set::new(), due: Timestamp::default(), wait: FIRST_WAIT }
-    }
-}
-
-/// Finds the positions.
-pub(in crate::server::room) fn query() -> Query {
-    Query::prefix(Table::Meta, PREFIX, u32::MAX)
-}
-
 /// Checks again what can be checked.
 pub(in crate::server::room) fn recheck() -> Box<dyn Work> {
     Box::new(Recheck { pdus: Vec::new() })
-}
-
-impl Unproven {
-    /// The positions of the rows found.
-    pub(in crate::server::room) fn open(rows: &[Row], now: Timestamp) -> Result<Self, DecodeError> {
-        let position = |row: &Row| position_of(row.key.strip_prefix(PREFIX).unwrap_or_default());
-        let (positions, due) =
-            (rows.iter().map(position).collect::<Result<_, _>>()?, now.saturating_add(AFTER_OPENING));
-        Ok(Self { positions, due, wait: FIRST_WAIT })
-    }
-
-    /// Adds an event.
-    pub(in crate::server::room) fn add(&mut self, position: i64, now: Timestamp, batch: &mut WriteBatch) {
-        if self.positions.is_empty() {
-            self.wait = FIRST_WAIT;
-            self.due = now.saturating_add(FIRST_WAIT);
-        }
-        self.positions.insert(position);
-        batch.put(Table::Meta, key(position), []);
-    }
-
-    /// When the next round is due.
-    pub(in crate::server::room) fn next_due(&self) -> Option<Timestamp> {
-        (!self.positions.is_empty()).then_some(self.due)
-    }
-
-    /// Forgets a position.
-    pub(in crate::server::room) fn remove(&mut self, position: i64, batch: &mut WriteBatch) {
-        self.positions.remove(&position);
-        batch.delete(Table::Meta, key(position));
-    }
-
-    fn round(&mut self, now: Timestamp) -> Vec<Query> {
-        self.due = now.saturating_add(self.wait);
-        self.wait = self.wait.saturating_mul(2).min(LONGEST_WAIT);
-        self.positions.iter().take(AT_ONCE).map(|position| entry(*position)).collect()
-    }
-}
-
-fn key(position: i64) -> Vec<u8> {
-    [PREFIX, &position_key(position)].concat()
 }
 
 /// Finds the keys and checks; does not write.
@@ -111,7 +41,7 @@ impl Work for Recheck {
     fn step(&mut self, context: &mut Context, moment: Moment, resume: Resume) -> Progress {
         match resume {
             Resume::Start => {
-                let queries = context.unproven.round(moment.now);
+                let queries = context.unproven.round(moment.now, AT_ONCE);
                 if queries.is_empty() { Progress::Done(Vec::new()) } else { Progress::Read(queries) }
             }
             Resume::Rows(rows) => {
