@@ -7,7 +7,8 @@
 //! 4. the canonical encoding of \[S]B + \[k](−A) equals R byte for byte, where k = SHA-512(R ‖ A ‖ M) reduced modulo L.
 //!
 //! The equation is the cofactorless one, and the reduction of k and the negation of A (not of k) are part of the rule:
-//! they decide when A has a component of small order. [`verify_many`] shares work between signatures but never
+//! they decide when A has a component of small order. Keys that are used often are multiplied by a table of their own, which
+//! changes nothing but the time. [`verify_many`] shares work between signatures but never
 //! verdicts: each is the one that [`verify`] gives. This module imports nothing else of the crate.
 //!
 //! With the feature `null-crypto`, [`verify`] and [`verify_many`] accept everything and [`SigningKey::sign`] gives
@@ -25,6 +26,7 @@
 
 mod encoding;
 mod key;
+mod multiples;
 mod signature;
 mod signing;
 mod verify;

@@ -57,6 +57,17 @@ fn spec_3_4_every_case_has_its_verdict_singly() {
     }
 }
 
+/// Each signature gets the same verdict however often its key was used: a key that is used often is multiplied another way.
+#[test]
+fn spec_3_4_every_case_has_its_verdict_again_and_again() {
+    for case in cases() {
+        let Ok(key) = PreparedKey::prepare(&case.key) else { continue };
+        for _ in 0..40 {
+            assert_eq!(name_of(verify(&key, &case.message, &case.signature)), case.verdict, "{}", case.name);
+        }
+    }
+}
+
 /// Each signature gets the same verdict among all the others, whatever their order and number.
 #[test]
 fn spec_3_4_every_case_has_its_verdict_together() {

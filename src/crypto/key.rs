@@ -1,13 +1,25 @@
 //! Public keys, decoded and checked once (spec, 3.4, "when prepared").
 
-use alloc::sync::Arc;
-use core::fmt;
+use alloc::{boxed::Box, sync::Arc};
+use core::{
+    fmt,
+    sync::atomic::{AtomicU32, AtomicUsize, Ordering},
+};
 
 use base64ct::{Base64Unpadded, Encoding};
 use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
+use once_cell::race::OnceBox;
 use thiserror::Error;
 
-use super::encoding;
+use super::{encoding, multiples::Multiples};
+
+/// A key that has verified so many signatures gets its multiples: they cost as much as three verifications and halve each.
+const OFTEN: u32 = 32;
+
+/// Keys that have them at the same time, in the whole process: 56 kB each. Further ones do without.
+const MOST_TABLES: usize = 32;
+
+static TABLES: AtomicUsize = AtomicUsize::new(0);
 
 /// A public key that the acceptance rule allows, decoded. Cloning one copies a pointer.
 ///
@@ -33,6 +45,31 @@ pub enum KeyError {
 struct Decoded {
     bytes: [u8; 32],
     negated: EdwardsPoint,
+    /// Signatures verified without multiples.
+    uses: AtomicU32,
+    table: OnceBox<Table>,
+}
+
+/// The multiples of `negated`.
+struct Table {
+    multiples: Multiples,
+    _place: Place,
+}
+
+/// One of the places for tables; it is given back with the key.
+struct Place;
+
+impl Place {
+    fn take() -> Option<Self> {
+        let one_more = |taken: usize| (taken < MOST_TABLES).then_some(taken.saturating_add(1));
+        TABLES.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok().map(|_| Self)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        TABLES.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl PreparedKey {
@@ -48,7 +85,8 @@ impl PreparedKey {
             return Err(KeyError::NotCanonical);
         }
         let point = CompressedEdwardsY(*bytes).decompress().ok_or(KeyError::NotOnCurve)?;
-        Ok(Self(Arc::new(Decoded { bytes: *bytes, negated: -point })))
+        let (uses, table) = (AtomicU32::new(0), OnceBox::new());
+        Ok(Self(Arc::new(Decoded { bytes: *bytes, negated: -point, uses, table })))
     }
 
     /// The key's 32 bytes.
@@ -58,6 +96,19 @@ impl PreparedKey {
 
     pub(super) fn negated(&self) -> &EdwardsPoint {
         &self.0.negated
+    }
+
+    /// The multiples of minus the key, once it is used often. To be asked for at each verification: that is what counts.
+    pub(super) fn multiples(&self) -> Option<&Multiples> {
+        let Decoded { negated, uses, table, .. } = &*self.0;
+        if let Some(made) = table.get() {
+            return Some(&made.multiples);
+        }
+        if uses.fetch_add(1, Ordering::Relaxed) < OFTEN {
+            return None;
+        }
+        let _place = Place::take()?;
+        Some(&table.get_or_init(|| Box::new(Table { multiples: Multiples::of(negated), _place })).multiples)
     }
 }
 
@@ -77,7 +128,7 @@ impl fmt::Debug for PreparedKey {
 
 #[cfg(test)]
 mod tests {
-    use super::{KeyError, PreparedKey};
+    use super::{KeyError, MOST_TABLES, OFTEN, PreparedKey};
     use alloc::{format, string::ToString};
 
     #[test]
@@ -89,6 +140,20 @@ mod tests {
         assert_eq!(KeyError::SmallOrder.to_string(), "the public key is of small order");
         assert_eq!(KeyError::NotCanonical.to_string(), "the public key is not canonically encoded");
         assert_eq!(KeyError::NotOnCurve.to_string(), "the public key is not a point of the curve");
+    }
+
+    #[test]
+    fn only_keys_that_are_used_often_have_multiples_and_they_are_few() {
+        let prepared =
+            |seed: u8| PreparedKey::prepare(&crate::crypto::SigningKey::from_seed(&[seed; 32]).public()).unwrap();
+        let keys: alloc::vec::Vec<_> = (0..200).map(prepared).collect();
+        for key in &keys {
+            assert!((0..OFTEN).all(|_| key.multiples().is_none()));
+        }
+        let with = keys.iter().filter(|key| key.multiples().is_some()).count();
+        assert!((1..=MOST_TABLES).contains(&with), "{with}");
+        let first = keys.iter().find(|key| key.multiples().is_some()).unwrap();
+        assert!(first.clone().multiples().is_some(), "a clone is the same key");
     }
 
     #[test]

@@ -73,7 +73,10 @@ impl Pending {
         let hash = Sha512::new().chain_update(r).chain_update(check.key.bytes()).chain_update(check.message);
         let k = Scalar::from_bytes_mod_order_wide(&hash.finalize().into());
         let s = Scalar::from_bytes_mod_order(s);
-        let point = EdwardsPoint::vartime_double_scalar_mul_basepoint(&k, check.key.negated(), &s);
+        let point = match check.key.multiples() {
+            Some(multiples) => multiples.plus_base(&k, &s),
+            None => EdwardsPoint::vartime_double_scalar_mul_basepoint(&k, check.key.negated(), &s),
+        };
         Ok(Self { r, point })
     }
 

@@ -12,28 +12,30 @@ pub(super) struct Rate {
     pub(super) most: u32,
 }
 
-/// An allowance and what is spent of it, as the time at which all of it will be there again.
+/// An allowance and what is spent of it.
 #[derive(Debug)]
 pub(super) struct Allowance {
     rate: Rate,
-    whole_at: Timestamp,
+    /// The time that earns what is spent, seen from `at`.
+    debt: Duration,
+    at: Timestamp,
 }
 
 impl Allowance {
     pub(super) const fn new(rate: Rate) -> Self {
-        Self { rate, whole_at: Timestamp::new(0) }
+        Self { rate, debt: Duration::ZERO, at: Timestamp::new(0) }
     }
 
-    /// The time that earns what is spent; never more than the whole allowance takes, even when the clock is set back.
+    /// The time that earns what is spent; never more than the whole allowance takes. A clock that is set back earns nothing, and costs nothing either.
     fn debt(&mut self, now: Timestamp) -> Duration {
-        let debt = self.whole_at.saturating_since(now).min(self.rate.unit.saturating_mul(self.rate.most));
-        self.whole_at = now.saturating_add(debt);
-        debt
+        let earned = now.saturating_since(self.at);
+        self.debt = self.debt.min(self.rate.unit.saturating_mul(self.rate.most)).saturating_sub(earned);
+        self.at = now;
+        self.debt
     }
 
     pub(super) fn spend(&mut self, now: Timestamp, units: u32) {
-        let debt = self.debt(now).saturating_add(self.rate.unit.saturating_mul(units));
-        self.whole_at = now.saturating_add(debt);
+        self.debt = self.debt(now).saturating_add(self.rate.unit.saturating_mul(units));
     }
 
     /// Whether so many units are left; if not, how long until they are.
@@ -85,5 +87,13 @@ mod tests {
         allowance.spend(Timestamp::new(1_000_000), 5);
         assert_eq!(allowance.look(Timestamp::new(1_000), 5), Err(Duration::from_millis(50)));
         assert_eq!(allowance.look(Timestamp::new(1_050), 5), Ok(()));
+    }
+
+    #[test]
+    fn a_clock_set_back_spends_nothing() {
+        let mut allowance = Allowance::new(Rate { unit: Duration::from_millis(10), most: 5 });
+        allowance.spend(Timestamp::new(1_000_000), 2);
+        assert_eq!(allowance.look(Timestamp::new(2_000_000), 5), Ok(()));
+        assert_eq!(allowance.look(Timestamp::new(1_000), 5), Ok(()));
     }
 }

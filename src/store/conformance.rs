@@ -48,6 +48,22 @@ pub fn cases() -> Vec<Case> {
             ],
         },
         Case {
+            name: "a large batch is applied in order too",
+            steps: vec![
+                apply(|batch| {
+                    for round in 1..=3 {
+                        (0..=120).for_each(|key: u8| batch.put(Table::Log, [key], [round, key]));
+                        (0..=120).for_each(|key: u8| batch.put(Table::Ids, [key], [round]));
+                        batch.delete(Table::Log, [7]);
+                    }
+                    batch.put(Table::Log, [9], *b"last");
+                }),
+                expect(Query::range(Table::Log, [6], [10], 9), &[(&[6], &[3, 6]), (&[8], &[3, 8]), (&[9], b"last")]),
+                expect(Query::range(Table::Log, [119], [200], 9), &[(&[119], &[3, 119]), (&[120], &[3, 120])]),
+                expect(Query::range(Table::Ids, [6], [8], 9), &[(&[6], &[3]), (&[7], &[3])]),
+            ],
+        },
+        Case {
             name: "tables are apart",
             steps: vec![
                 apply(|batch| {

@@ -29,11 +29,13 @@ let reporter: Reporter | undefined;
 
 export default {
   async fetch(request, env, context): Promise<Response> {
-    const linked = linkedServer(request.url);
-    // A socket that names a server is that peer's object's; whether the name is true it asks itself.
-    if (linked !== undefined && isKeyName(linked)) return env.PEER.getByName(`peer:${linked}`).fetch(request);
     const start = performance.now();
-    const served = await serve(request, env);
+    const linked = linkedServer(request.url);
+    const isLink = linked !== undefined && isKeyName(linked);
+    const refusal = isLink ? refusedLink(request) : undefined;
+    // A socket that names a server is that peer's object's; whether the name is true it asks itself.
+    if (isLink && refusal === undefined) return env.PEER.getByName(`peer:${linked}`).fetch(request);
+    const served = refusal ?? (await serve(request, env));
     reporter ??= new Reporter(async (report) => void (await env.METRICS.getByName(METRICS).report(report)));
     note(served, request, reporter, performance.now() - start);
     reporter.plan((milliseconds, then) => context.waitUntil(scheduler.wait(milliseconds).then(then)));
@@ -49,10 +51,7 @@ async function serve(request: Request, env: Env): Promise<Answered> {
   const [path = ""] = targetOf(request.url).split("?", 1);
   const isOperators = path.startsWith("/_hublet/");
   const endpoint = isOperators ? "operator" : "none";
-  const mayPass = (origin?: string): HttpResponse | undefined => {
-    const wait = flood.wait(from, origin, Date.now());
-    return wait === 0 ? undefined : refuse(429, "M_LIMIT_EXCEEDED", "too many requests; wait", { retry_after_ms: wait });
-  };
+  const mayPass = (origin?: string) => tooMany(from, origin);
   try {
     if (path === "/_hublet/health") return charge(from, { endpoint: "health", response: mayPass() ?? (await health(env)) });
     if (isOperators) return charge(from, { endpoint, response: await operator(request, env, mayPass) });
@@ -61,6 +60,21 @@ async function serve(request: Request, env: Env): Promise<Answered> {
     log("error", "request failed", { endpoint, method: request.method, why: reason(error) });
     return { endpoint, response: unavailable() };
   }
+}
+
+/** Who opens a socket has proved nothing yet. */
+function refusedLink(request: Request): Answered | undefined {
+  const from = addressOf(request);
+  const response = tooMany(from);
+  if (response !== undefined) return { endpoint: "link", response };
+  flood.charge(from, Date.now());
+  return undefined;
+}
+
+/** Refuses what there is no allowance for. */
+function tooMany(from: string, origin?: string): HttpResponse | undefined {
+  const wait = flood.wait(from, origin, Date.now());
+  return wait === 0 ? undefined : refuse(429, "M_LIMIT_EXCEEDED", "too many requests; wait", { retry_after_ms: wait });
 }
 
 /** What was answered with these may have come from anybody, whatever name it bore. */

@@ -71,6 +71,11 @@ test("a lost room is restored from its export, and goes on", async (t) => {
   assert.match(refused.body.error, /^line 351: hash: /);
   assert.equal((await fetched(hub, at(room, "export"))).status, 404, "nothing of it is left");
 
+  const headless = await imported(hub, room, lines.slice(1).join("\n"));
+  assert.deepEqual([headless.status, headless.body.errcode], [400, "M_FORBIDDEN"]);
+  assert.match(headless.body.error, /^line 1: .*a log begins with the room's m\.room\.create/);
+  assert.equal((await fetched(hub, at(room, "export"))).status, 404);
+
   const taken = await imported(hub, room, exported.text);
   assert.deepEqual(taken, { status: 200, body: { room_id: room, events: lines.length, head: log.at(-1).event_id } });
   assert.equal((await fetched(hub, at(room, "export"))).text, exported.text, "byte for byte");

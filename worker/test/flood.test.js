@@ -1,5 +1,8 @@
 // Strangers are limited by their address, servers by what they ask for.
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { get } from "node:http";
+import { json } from "node:stream/consumers";
 import { test } from "node:test";
 import { built } from "./support/built.js";
 import { Hub } from "./support/hubs.js";
@@ -51,6 +54,26 @@ test("over HTTP: a flood of strangers is told to wait, and who is known goes on"
   assert.equal(limited?.body.errcode, "M_LIMIT_EXCEEDED");
   assert.ok(limited.body.retry_after_ms >= 1 && limited.body.retry_after_ms <= 1_000, JSON.stringify(limited.body));
   assert.equal((await stranger.send(hub, [stranger.message(hub, room, "still here")])).status, 200);
+  assert.equal((await hub.operator("GET", "/version")).status, 200);
+});
+
+test("over HTTP: sockets are opened by strangers too", async (t) => {
+  const hub = await Hub.start(t);
+  const open = () =>
+    new Promise((resolve, reject) => {
+      const headers = { connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": "13", "sec-websocket-key": randomBytes(16).toString("base64") };
+      const asking = get(new URL(`/_hublet/link?server=${"a".repeat(52)}.key.invalid`, hub.url), { headers, agent: false });
+      asking.on("upgrade", (_, socket) => resolve((socket.destroy(), { status: 101 })));
+      asking.on("response", async (answer) => resolve({ status: answer.statusCode, body: await json(answer) }));
+      asking.on("error", reject);
+    });
+  assert.equal((await open()).status, 101);
+  let limited;
+  for (let round = 0; round < 40 && limited === undefined; round++) {
+    limited = (await Promise.all(Array.from({ length: 25 }, open))).find(({ status }) => status !== 101);
+  }
+  assert.deepEqual([limited?.status, limited?.body.errcode], [429, "M_LIMIT_EXCEEDED"]);
+  assert.ok(limited.body.retry_after_ms >= 1 && limited.body.retry_after_ms <= 1_000, JSON.stringify(limited.body));
   assert.equal((await hub.operator("GET", "/version")).status, 200);
 });
 

@@ -55,6 +55,28 @@ for (const { name, steps } of cases) {
   test(name, async () => assert.deepEqual(await call(name, "run", steps), []));
 }
 
+test("many queries at once are answered in their order, whatever they ask for", async () => {
+  const hex = (bytes) => Buffer.from(bytes).toString("hex");
+  const field = (bytes) => `${Buffer.of(0, 0, 0, bytes.length).toString("hex")}${hex(bytes)}`;
+  const keys = Array.from({ length: 130 }, (_, number) => [number]);
+  // Every third row is there. Some ask for it alone, some for a stretch, some from another table, some twice.
+  const put = keys.filter(([key]) => key % 3 === 0).map((key) => `0101${field(key)}${field([...key, 1])}`);
+  const one = (table, key) => `${table}000100000001${field(key)}${field([...key, 0])}`;
+  const stretch = (key) => `01000100000005${field(key)}${field([key[0] + 4])}`;
+  const row = (key) => `${field(key)}${field([...key, 1])}`;
+  const asked = keys.flatMap((key) => {
+    const [is, isTwo] = [key[0] % 3 === 0, key[0] % 3 !== 1];
+    const rows = is ? `00000001${row(key)}` : "00000000";
+    if (key[0] % 10 === 5 && key[0] < 120) {
+      const inside = [0, 1, 2, 3].map((on) => [key[0] + on]).filter(([at]) => at % 3 === 0);
+      return [[stretch(key), `${hex([0, 0, 0, inside.length])}${inside.map(row).join("")}`]];
+    }
+    return [[one("01", key), rows], ...(isTwo ? [[one("01", key), rows]] : []), [one("02", key), "00000000"]];
+  });
+  const [read, rows] = [0, 1].map((part) => asked.map((both) => both[part]).join(""));
+  assert.deepEqual(await call("many", "run", [{ read, rows: asked.map(() => "00000000").join("") }, { apply: put.join("") }, { read, rows }]), []);
+});
+
 test("a batch that fails leaves nothing", async () => {
   // One row, key 01 and value 02, in the first table but one; then one whose value no row of the platform can hold.
   const [put, all] = ["0101" + "0000000101" + "0000000102", "010000ffffffff" + "00000000" + "00000000"];

@@ -168,6 +168,14 @@ impl Outbox {
         self.next_attempt <= now
     }
 
+    /// A clock that is set back makes no wait longer: nobody knows any more how long it has lasted, so it is over.
+    pub(super) fn keep_time(&mut self, now: Timestamp) {
+        if now < self.last_attempt {
+            self.last_attempt = now;
+            self.next_attempt = self.next_attempt.min(now);
+        }
+    }
+
     /// The peer has shown that it is there, or somebody waits for it to be.
     pub(super) fn peer_is_alive(&mut self, now: Timestamp) {
         let soonest = self.last_attempt.saturating_add(SHORTEST_WAIT).max(now);

@@ -66,6 +66,7 @@ impl PeerMachine {
     /// Pulls what is owed and sends it, as far as that can be done now.
     pub(super) fn pump(&mut self, moment: Moment) {
         self.release_joined();
+        self.outbox.keep_time(moment.now);
         for (room, delivered) in self.outbox.pulls(moment.now) {
             let call = RoomCall::Pull { peer: self.name.clone(), delivered };
             self.ask(Address::Room(room.clone()), Call::Room(call), Pending::Pull(room));

@@ -204,7 +204,8 @@ impl Append {
         let signer = context.identity.clone();
         match signer.signer() {
             Signer::Held(key) => {
-                let signatures = chained.iter().map(|link| key.sign(link.pdu.signing_input())).collect();
+                let inputs: Vec<&[u8]> = chained.iter().map(|link| link.pdu.signing_input()).collect();
+                let signatures = key.sign_many(&inputs);
                 self.complete(context, chained, signatures, change)
             }
             Signer::Platform(_) => {

@@ -409,6 +409,17 @@ fn what_a_local_user_says_is_tried_soon() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_ends_the_wait() {
+    let mut peer = long_unreachable();
+    peer.now -= 86_400_000;
+    peer.nudged("a");
+    peer.pull(few(0..1), false);
+    assert_eq!(peer.out(), [0]);
+    peer.answered(Err(SendError::Unreachable));
+    assert!(peer.wake.unwrap().millis() - peer.now <= 3_600_000, "the next wait is as long as any");
+}
+
+#[test]
 fn a_new_link_ends_the_wait() {
     let mut peer = long_unreachable();
     assert_eq!(peer.ask(Call::Peer(PeerCall::Reached)), Answer::Done);
