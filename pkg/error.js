@@ -7,5 +7,7 @@ export class HubletError extends Error {
     this.status = refusal.status;
     this.errcode = refusal.errcode;
     this.retryAfterMs = refusal.retryAfterMs;
+    this.rung = refusal.rung;
+    this.rule = refusal.rule;
   }
 }

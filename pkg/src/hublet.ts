@@ -1,5 +1,6 @@
 // A server, as one tab has it.
 import type { Notification } from "./module/hublet.js";
+import { importLog } from "./archive.js";
 import { answerChannel, bridge, offerChannel } from "./channel.js";
 import { Connection, type Notice, type Opened } from "./connection.js";
 import { Emitter } from "./emitter.js";
@@ -228,6 +229,15 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
   /** A room's log as JSON lines. */
   async exportRoom(roomId: string): Promise<Blob> {
     return (await this.#opened(roomId)).export();
+  }
+
+  /**
+   * Takes a room back from its export, of `exportRoom` or of a hub at the edge: this server had it and lost it, or wants to read it. Every line is checked as if the hub had sent it.
+   * What was appended after the export is not in it: as the hub, go on only when nobody else has more.
+   * @throws {HubletError} `refused`, with the line that breaks a rule, or when the room is here; then nothing has changed. `argument`, when the file is no export.
+   */
+  async importRoom(file: Blob): Promise<Room> {
+    return this.#opened(await importLog(this.#connection, file));
   }
 
   /** The whole server, its key included: keep it as you keep a password. */

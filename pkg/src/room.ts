@@ -1,5 +1,6 @@
 // A room: what is sent goes to the worker, what happens comes from there. Only the current state is kept here.
 import type { Answer, Call, Notification } from "./module/hublet.js";
+import { exportLog } from "./archive.js";
 import type { Connection, Proof } from "./connection.js";
 import { Emitter } from "./emitter.js";
 import { HubletError } from "./error.js";
@@ -195,17 +196,9 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<RoomEvent
     return proof as Proof;
   }
 
-  /** The whole log, one event a line and oldest first, as `verify_log` reads it; with what was before our join as far as the hub serves it. */
+  /** The whole log, one event a line and oldest first, as `importRoom` and `verify_log` read it; with what was before our join as far as the hub serves it. */
   async export(): Promise<Blob> {
-    const pages: Uint8Array<ArrayBuffer>[] = [];
-    for (let before = NEWEST; ; ) {
-      const { entries } = await this.#ask({ type: "history", before, limit: 1_000 }, "history");
-      const lines = entries.flatMap(({ event }) => (event ? [event as Uint8Array<ArrayBuffer>, new Uint8Array([10])] : []));
-      pages.unshift(...lines);
-      const first = entries[0];
-      if (!first || entries.length < 1_000) return new Blob(pages, { type: "application/jsonl" });
-      before = first.position;
-    }
+    return exportLog(this.#connection, this.roomId);
   }
 
   /** The room's state, or one event of it. */

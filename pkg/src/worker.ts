@@ -15,7 +15,7 @@ function take(message: unknown): void {
 }
 
 scope.onmessage = ({ data }) => void early.push(data);
-init().then(
+init({ module_or_path: new URL("./module/hublet_bg.wasm", import.meta.url) }).then(
   () => {
     scope.onmessage = ({ data }) => take(data);
     for (const message of early.splice(0)) take(message);

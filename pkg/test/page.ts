@@ -1,5 +1,12 @@
 // What a page of a TypeScript user looks like: it is checked, not run.
 import { Hublet, HubletError, open, parseLink, Room, type ErrorCode, type RoomEvent, type Status } from "hublet/browser";
+import { HubletError as SlimError, init, initSync, version } from "hublet/slim";
+
+export async function bring(module: WebAssembly.Module | Response): Promise<string> {
+  if (module instanceof Response) await init({ module_or_path: module });
+  else initSync({ module });
+  return `${version()} ${SlimError.name}`;
+}
 
 export async function use(): Promise<void> {
   await using server: Hublet = await open({ name: "main", user: "ann", store: "indexeddb", links: { tabs: true } });

@@ -119,6 +119,8 @@ pub(crate) struct Refusal {
     hub_server: Option<String>,
     head: Option<String>,
     retry_after_ms: Option<u64>,
+    rung: Option<&'static str>,
+    rule: Option<String>,
 }
 
 impl From<Failure> for Refusal {
@@ -130,6 +132,8 @@ impl From<Failure> for Refusal {
             hub_server: failure.hub_server.map(|server| server.to_string()),
             head: failure.head.map(|head| head.to_string()),
             retry_after_ms: failure.retry_after_ms,
+            rung: failure.cause.as_ref().map(|cause| cause.rung.text()),
+            rule: failure.cause.map(|cause| cause.rule),
         }
     }
 }

@@ -63,6 +63,7 @@ impl CallForm {
             "send" => Call::Room(self.send()?),
             "state" => Call::Room(RoomCall::State { kind: self.kind, state_key: self.state_key }),
             "pending" => Call::Room(RoomCall::Pending),
+            "event" => Call::Room(RoomCall::Find { event_id: parsed(self.event_id, "eventId", EventId::parse)? }),
             "member" => Call::Room(RoomCall::Member {
                 user: parsed(self.user, "user", UserId::parse)?,
                 membership: membership(&needed(self.membership, "membership")?)?,
@@ -226,6 +227,10 @@ mod tests {
                 pointer,
                 "Room(SendEphemeral { sender: UserId(@a:b.example), what: Data { kind: \"cursor\", data: [1] } })",
             ),
+            (
+                CallForm { event_id: text(&alloc::format!("${}", "A".repeat(43))), ..form("event") },
+                "Room(Find { event_id: ",
+            ),
             (CallForm { to: text("c.example"), ..form("consent") }, "Room(Consent { to: ServerName(c.example) })"),
             (CallForm { from: Some(-1), limit: Some(2), ..form("timeline") }, "Room(Timeline { from: -1, limit: 2 })"),
             (CallForm { before: Some(0), limit: Some(2), ..form("history") }, "Room(History { before: 0, limit: 2 })"),
@@ -271,6 +276,7 @@ mod tests {
             (form("keys"), "`server`: is missing"),
             (form("typing"), "`typing`: is missing"),
             (CallForm { event_id: text("$1"), ..form("read") }, "`eventId`: "),
+            (form("event"), "`eventId`: is missing"),
             (CallForm { field: text("age"), ..form("setProfile") }, "`field`: must be"),
         ] {
             let Err(Argument(error)) = form.read() else { panic!("{expected}") };

@@ -1,19 +1,28 @@
 /** A request as HTTP shapes it, on whatever link it came. `target` is the raw path and query. */
 export interface HttpRequest {
+  /** Such as `GET`. */
   method: string;
+  /** Path and query, as sent. */
   target: string;
+  /** In order; names in any case. */
   headers: [name: string, value: string][];
+  /** Empty where there is none. */
   body: Uint8Array;
 }
 
 /** An answer as HTTP shapes it; the body is JSON. */
 export interface HttpResponse {
+  /** The status code. */
   status: number;
+  /** JSON. */
   body: Uint8Array;
 }
 
 /** Why a request got no answer. */
 export type SendError = "unreachable" | "timed_out" | "too_large";
+
+/** Where on its way an event was refused: it came to the wrong place or from the wrong server, it is no event, its signatures or hashes, the rules of the room. */
+export type Rung = "admission" | "schema" | "signatures" | "rules";
 
 /** Which machine: `room:!id:server`, `peer:server`, `account:@user:server` or `front`. */
 export type Address = string;
@@ -42,6 +51,8 @@ export type Call =
   | { type: "state"; kind?: string; stateKey?: string }
   /** To a room: what our users sent and the hub has not sent back, as LPDUs. Answered `entries`; the positions only count. */
   | { type: "pending" }
+  /** To a room: one entry of its log, by its event's ID or by that of the LPDU that it was made of. Answered `history`. */
+  | { type: "event"; eventId: string }
   /** To a room: join, knock or leave; `via` are servers to ask when we are not in it. Answered `accepted`. */
   | { type: "member"; user: string; membership: "join" | "knock" | "leave"; via?: string[] }
   /** To a room: the user types, or has stopped. Answered `done`. */
@@ -112,6 +123,7 @@ export type Answer =
   | { type: "invites"; invites: { roomId: string; hub: string; sender: string; version: string }[] }
   | { type: "rooms"; rooms: { roomId: string; membership: "join" | "invite" | "knock" | "leave" | "ban" }[] }
   | { type: "messages"; messages: { number: number; message: string }[] }
+  /** `rung` and `rule`: what an event did not pass, where the machine that was asked refuses it. */
   | {
       type: "refused";
       status: number;
@@ -120,6 +132,8 @@ export type Answer =
       hubServer?: string;
       head?: string;
       retryAfterMs?: number;
+      rung?: Rung;
+      rule?: string;
     }
   /** The machine that was asked is gone; ask again. */
   | { type: "unavailable" }
@@ -142,10 +156,10 @@ export type Notification =
   /** The hub sent an event that the rules refuse; only its link is kept. */
   | { type: "rejected"; roomId: string; eventId: string; error: string }
   /**
-   * An event was refused and leaves no trace in the log. `rung` is `admission`, `schema`, `signatures` or `rules`, `rule` a name such as `InviteLevel`; there are few of
-   * either, so both may be counted. `origin` is the server that brought it, if it was not a local user.
+   * An event was refused and leaves no trace in the log. `rule` is a name such as `InviteLevel`; there are few of them, so they may be counted. `origin` is the server that
+   * brought it, if it was not a local user.
    */
-  | { type: "refused"; roomId: string; origin?: string; eventId?: string; rung: string; rule: string; errcode: string }
+  | { type: "refused"; roomId: string; origin?: string; eventId?: string; rung: Rung; rule: string; errcode: string }
   /** The hub gave two events one place; each is signed by it. */
   | { type: "fork"; roomId: string; first: Uint8Array; second: Uint8Array }
   /** An event of ours that was not appended yet is made anew, for another hub or another head: it goes on under another ID. */
@@ -243,5 +257,6 @@ export interface Backlog {
   rooms: number;
   /** Events at hand. */
   events: number;
+  /** Messages to devices and the like. */
   edus: number;
 }

@@ -237,6 +237,11 @@ pub enum RoomCall {
     },
     /// What our users sent and the hub has not sent back: LPDUs in the order in which they were sent. Answered by [`Answer::Entries`].
     Pending,
+    /// One entry of the log, by its event's ID or by that of the LPDU that it was made of. Answered by [`Answer::History`].
+    Find {
+        /// The ID.
+        event_id: EventId,
+    },
     /// A local user joins, knocks at, or leaves a room. Answered by [`Answer::Accepted`].
     Member {
         /// The user.

@@ -15,6 +15,7 @@ mod create;
 mod current;
 mod draft;
 mod ephemeral;
+mod find;
 mod history;
 mod hold;
 mod hub;
@@ -387,6 +388,7 @@ fn reads_only(call: &RoomCall) -> bool {
         | RoomCall::Timeline { .. }
         | RoomCall::State { .. }
         | RoomCall::Pending
+        | RoomCall::Find { .. }
         | RoomCall::History { .. }
         | RoomCall::Template { .. }
         | RoomCall::Ephemeral { .. }

@@ -136,6 +136,8 @@ fn generate(module: &Path, out: &Path) -> Result<()> {
         "wasm-bindgen".as_ref(),
         "--target".as_ref(),
         "web".as_ref(),
+        // Loaders name the module, so that whoever brings it in another way does not carry it twice.
+        "--omit-default-module-path".as_ref(),
         "--out-dir".as_ref(),
         out.as_os_str(),
         module.as_os_str(),

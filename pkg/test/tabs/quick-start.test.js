@@ -1,7 +1,5 @@
-// The quick start of the README, as it stands there, over the package as it is packed: two tabs talk. And the same package through a bundler.
-import assert from "node:assert/strict";
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+// The quick start of the README, as it stands there, over the package as it is packed: two tabs talk.
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { installPacked } from "../packing.js";
@@ -45,20 +43,4 @@ test("two tabs talk by the quick start, and a reload shows what was said", async
   await said(hub, "Hello from the guest");
   await guest.close();
   await hub.close();
-});
-
-test("esbuild bundles a page and the worker", async () => {
-  const { build } = createRequire(new URL("../../../worker/package.json", import.meta.url))("esbuild");
-  const page = join(packed.folder, "page.js");
-  writeFileSync(page, `import { open } from "hublet/browser";
-    const server = await open({ name: "bundled", store: "memory", worker: () => new Worker("out/worker.js", { type: "module" }) });
-    const room = await server.createRoom({ name: "Bundled" });
-    document.title = room.name;`);
-  const entryPoints = { page, worker: join(packed.installed, "browser/worker.js") };
-  await build({ entryPoints, bundle: true, minify: true, format: "esm", target: "es2022", outdir: join(packed.folder, "out"), logLevel: "error" });
-  copyFileSync(join(packed.installed, "browser/module/hublet_bg.wasm"), join(packed.folder, "out/hublet_bg.wasm"));
-  writeFileSync(join(packed.folder, "bundled.html"), '<!doctype html><script type="module" src="out/page.js"></script>');
-  const tab = await browser.context.newPage();
-  await tab.goto(`${browser.url}bundled.html`);
-  await tab.waitForFunction(() => document.title === "Bundled");
 });

@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::{
     consent, create, current, draft, ephemeral,
     ephemeral::Paces,
-    history,
+    find, history,
     hold::Hold,
     hub, join, local,
     offers::Offers,
@@ -254,6 +254,7 @@ impl Context {
             }
             RoomCall::State { kind, state_key } => current::state(self, ticket, kind.as_deref(), state_key.as_deref()),
             RoomCall::Pending => current::pending(self, ticket),
+            RoomCall::Find { event_id } => find::work(ticket, event_id),
             RoomCall::Member { user, membership, via } => join::work(self, ticket, user, membership, via),
             RoomCall::Ephemeral { origin, edus } => ephemeral::receive(self, ticket, &origin, &edus),
             RoomCall::SendEphemeral { sender, what } => ephemeral::send(self, ticket, sender, what),

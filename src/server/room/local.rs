@@ -12,11 +12,11 @@ use super::{
 };
 use crate::{
     event::{Event, LpduDraft, PduDraft, SignedLpdu},
-    room::{auth, kind},
+    room::{auth, authorize::Denial, kind},
     server::{
         contract::{Moment, Output, Ticket},
         identity::Signer,
-        message::{Answer, ErrorCode, Failure},
+        message::{Answer, Cause, ErrorCode, Failure},
     },
 };
 
@@ -81,8 +81,10 @@ impl Send {
         if let Some(room) = &context.room
             && let Some(head) = room.head
         {
-            auth::check(draft.event(), &[head.event_id], &room.state)
-                .map_err(|rule| Failure::new(403, ErrorCode::Forbidden, alloc::format!("{rule}")))?;
+            auth::check(draft.event(), &[head.event_id], &room.state).map_err(|rule| {
+                Failure::new(403, ErrorCode::Forbidden, alloc::format!("{rule}"))
+                    .because(Cause::rules(&Denial::Rule(rule)))
+            })?;
         }
         let identity = context.identity.clone();
         match identity.signer() {

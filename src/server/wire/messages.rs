@@ -116,6 +116,7 @@ variants! {
         15 SendOnce { txn, sender, kind, state_key, content },
         16 State { kind, state_key },
         17 Pending,
+        18 Find { event_id },
     }
     RoomRead {
         0 Event(event),

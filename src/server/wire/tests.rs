@@ -110,6 +110,7 @@ fn calls() -> Vec<Call> {
         },
         RoomCall::State { kind: Some("m.room.member".into()), state_key: None },
         RoomCall::Pending,
+        RoomCall::Find { event_id: event_id(8) },
     ];
     let peers = vec![
         PeerCall::Serve(request()),
