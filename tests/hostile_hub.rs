@@ -346,8 +346,22 @@ fn a_join_that_came_as_state_is_not_replayed() {
 #[test]
 fn only_the_hub_is_heard() {
     let mut duo = Duo::joined();
+    let far = "@far:far.example";
+    let join = hublet::testing::lpdu(&duo.room_id, far, HUB, "m.room.member", Some(far), r#"{"membership":"join"}"#, 4);
+    duo.hub.ask(Call::Room(RoomCall::SendMember {
+        origin: server("far.example"),
+        keys: keys_of("far.example"),
+        membership: Membership::Join,
+        event: document(join.bytes()),
+    }));
+    assert!(failures(&duo.catch_up()).is_empty());
     duo.say("news");
     let events = duo.unsent();
+    // Who is not in the room does not hear of it.
+    let ticket = duo.begin_from("third.example", events.clone());
+    let outcomes = duo.outcomes(ticket);
+    let failure = outcomes[0].failure.as_ref().unwrap();
+    assert_eq!((failure.code, failure.hub_server.clone()), (ErrorCode::NotFound, None));
     let ticket = duo.begin_from("far.example", events.clone());
     let outcomes = duo.outcomes(ticket);
     let failure = outcomes[0].failure.as_ref().unwrap();
@@ -364,7 +378,7 @@ fn only_the_hub_is_heard() {
         assert_eq!((failure.code, failure.hub_server.clone()), (ErrorCode::WrongServer, Some(server(HUB))));
         assert_eq!(outcomes[0].id, Some(lpdu.lpdu_id()));
     }
-    assert_eq!(duo.part_ids().len(), 1);
+    assert_eq!(duo.part_ids().len(), 2);
     assert!(failures(&duo.receive(events)).is_empty());
 }
 

@@ -10,6 +10,7 @@ mod devices;
 mod invite;
 mod messages;
 mod record;
+mod renames;
 mod rooms;
 
 #[cfg(test)]
@@ -17,7 +18,7 @@ mod tests;
 
 use alloc::{boxed::Box, format, string::String, vec, vec::Vec};
 
-use self::{devices::Devices, invite::Inviting, record::Records, rooms::Rooms};
+use self::{devices::Devices, invite::Inviting, record::Records, renames::Renames, rooms::Rooms};
 use super::{
     contract::{Input, Machine, Moment, Output, Query, Ticket},
     desk::Desk,
@@ -47,6 +48,7 @@ pub struct AccountMachine {
     profile: Map<ProfileField, String>,
     devices: Devices,
     rooms: Rooms,
+    renames: Renames,
     aliases: Map<String, (RoomId, Vec<ServerName>)>,
     /// The number of the next key or message. They begin at 1, so that a device that has none can say 0.
     next_number: u64,
@@ -62,6 +64,8 @@ enum Stage {
 enum Pending {
     Invite(Box<Inviting>),
     Messages(Ticket, u64),
+    /// A room is told of a change of the profile, the one of this number.
+    Rename(RoomId, u64),
 }
 
 impl AccountMachine {
@@ -76,6 +80,7 @@ impl AccountMachine {
             profile: Map::new(),
             devices: Devices::default(),
             rooms: Rooms::default(),
+            renames: Renames::default(),
             aliases: Map::new(),
             next_number: 1,
         }
@@ -88,13 +93,17 @@ impl AccountMachine {
         self.profile = records.profile;
         self.devices = records.devices;
         self.rooms = records.rooms;
+        self.renames = records.renames;
         self.aliases = records.aliases;
         self.next_number = records.next_number.max(1);
     }
 
     fn take(&mut self, moment: Moment, input: Input) {
         match input {
-            Input::Ask(ticket, Call::Account(call)) => self.call(moment, ticket, call),
+            Input::Ask(ticket, Call::Account(call)) => {
+                self.renames.go_on();
+                self.call(moment, ticket, call);
+            }
             Input::Ask(ticket, _) => {
                 let failure = Failure::of(ErrorCode::Unknown, "an account machine takes calls to accounts only");
                 self.desk.respond(ticket, Answer::Refused(failure));
@@ -116,8 +125,13 @@ impl AccountMachine {
                 }
             }
             Input::Woken => self.desk.woken(),
-            // We ask no other machine and no server.
-            Input::Answer(..) | Input::Sent(..) => {}
+            Input::Answer(ticket, answer) => {
+                if let Some(Pending::Rename(room, change)) = self.pending.remove(&ticket) {
+                    self.told_room(&room, change, &answer);
+                }
+            }
+            // We ask no server.
+            Input::Sent(..) => {}
         }
     }
 
@@ -163,11 +177,14 @@ impl AccountMachine {
         let mut batch = WriteBatch::new();
         let answer = match call {
             OwnCall::SetProfile(field, value) => {
-                record::put_profile(field, value.as_deref(), &mut batch);
-                match value {
-                    Some(value) => self.profile.insert(field, value),
-                    None => self.profile.remove(&field),
-                };
+                if self.profile.get(&field) != value.as_ref() {
+                    record::put_profile(field, value.as_deref(), &mut batch);
+                    match value {
+                        Some(value) => self.profile.insert(field, value),
+                        None => self.profile.remove(&field),
+                    };
+                    self.renamed(&mut batch);
+                }
                 Answer::Done
             }
             OwnCall::PutDevice(object) => self.put_device(object, &mut batch),
@@ -254,6 +271,9 @@ impl Machine for AccountMachine {
                 input => waiting.push(input),
             },
             Stage::Open => self.take(moment, input),
+        }
+        if matches!(self.stage, Stage::Open) {
+            self.tell_room();
         }
         self.desk.flush();
     }

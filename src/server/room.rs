@@ -30,6 +30,7 @@ mod open;
 mod owed;
 mod participant;
 mod pending;
+mod profile;
 mod pull;
 mod purge;
 mod read;
@@ -45,6 +46,7 @@ mod work;
 
 use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
+pub(super) use self::profile::content as member_content;
 use self::{
     context::Context,
     nudge::Nudges,

@@ -9,7 +9,8 @@ use crate::{
     crypto::{Signature, SigningKey},
     id::{ServerName, Timestamp},
     server::{
-        Address, Answer, Call, Input, KeyNeeds, Machine, Moment, Notification, Output, Request, ServerKeys, Ticket,
+        AccountCall, Address, Answer, Call, Input, KeyNeeds, Machine, Moment, Notification, Output, Request, Response,
+        ServerKeys, Ticket,
     },
     store::memory::MemoryStore,
 };
@@ -45,6 +46,8 @@ pub struct Driver<M> {
     held_needs: VecDeque<(Ticket, Vec<KeyNeeds>)>,
     /// The keys that can be had.
     pub keys: Vec<ServerKeys>,
+    /// What accounts answer that are asked for a profile; nothing where the test answers.
+    pub profile: Option<Response>,
     answers: BTreeMap<Ticket, Answer>,
     next: u64,
 }
@@ -69,6 +72,7 @@ impl<M: Machine> Driver<M> {
             hold_keys: false,
             held_needs: VecDeque::new(),
             keys,
+            profile: Some(Response { status: 404, body: b"{}".to_vec() }),
             answers: BTreeMap::new(),
             next: 1 << 40,
         }
@@ -166,6 +170,11 @@ impl<M: Machine> Driver<M> {
                 return Some(Input::Keys(ticket, self.found(&needs)));
             }
             Output::Send(ticket, server, request) => self.sent.push_back((ticket, server, request)),
+            Output::Ask(ticket, Address::Account(_), Call::Account(AccountCall::Profile(_)))
+                if self.profile.is_some() =>
+            {
+                return self.profile.clone().map(|profile| Input::Answer(ticket, Answer::Response(profile)));
+            }
             Output::Ask(ticket, address, call) => self.asked.push_back((ticket, address, call)),
             Output::Respond(ticket, answer) => {
                 assert!(self.answers.insert(ticket, answer).is_none(), "answered twice");

@@ -41,6 +41,8 @@ mod malformed_events_are_dropped;
 mod ordering_traps;
 #[path = "../participants_follow_the_hub.rs"]
 mod participants_follow_the_hub;
+#[path = "../profiles.rs"]
+mod profiles;
 #[path = "../redaction_keeps.rs"]
 mod redaction_keeps;
 #[path = "../retention.rs"]

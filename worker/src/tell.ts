@@ -29,6 +29,8 @@ export function tell(machine: Address, told: Notification, counts: Counts): void
       break;
     case "resent":
     case "rechecked":
+    case "purged":
+    case "filled":
       counts.add("hublet_notices_total", { type: told.type });
       break;
   }

@@ -4,6 +4,7 @@ use alloc::{string::String, vec::Vec};
 
 use super::{
     devices::{Devices, KeyName},
+    renames::Renames,
     rooms::{Open, Rooms},
 };
 use crate::{
@@ -25,6 +26,7 @@ const LAST_RESORT: u8 = b'l';
 const MESSAGE: u8 = b'm';
 const NUMBER_OF_NEXT: u8 = b'b';
 const PROFILE: u8 = b'f';
+const RENAME: u8 = b'g';
 const ROOM: u8 = b'h';
 
 /// The row of the next number.
@@ -36,6 +38,7 @@ pub(super) struct Records {
     pub(super) profile: Map<ProfileField, String>,
     pub(super) devices: Devices,
     pub(super) rooms: Rooms,
+    pub(super) renames: Renames,
     pub(super) aliases: Map<String, (RoomId, Vec<ServerName>)>,
     pub(super) next_number: u64,
 }
@@ -63,6 +66,7 @@ impl Records {
                 let field = ProfileField::from_text(text()?).ok_or(BAD)?;
                 self.profile.insert(field, formed(&mut value)?.text()?);
             }
+            RENAME => self.renames.restore(room(text()?)?),
             ALIAS => {
                 let value = formed(&mut value)?;
                 let room = room(&value.text()?)?;
@@ -113,6 +117,14 @@ pub(super) fn put_profile(field: ProfileField, value: Option<&str>, batch: &mut 
         Some(value) => batch.put(Table::Account, key, row(|out| out.text(value))),
         None => batch.delete(Table::Account, key),
     }
+}
+
+pub(super) fn put_rename(room: &RoomId, batch: &mut WriteBatch) {
+    batch.put(Table::Account, key(RENAME, room.as_str()), row(|out| out));
+}
+
+pub(super) fn delete_rename(room: &RoomId, batch: &mut WriteBatch) {
+    batch.delete(Table::Account, key(RENAME, room.as_str()));
 }
 
 pub(super) fn put_alias(alias: &str, room: Option<&(RoomId, Vec<ServerName>)>, batch: &mut WriteBatch) {

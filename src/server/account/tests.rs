@@ -415,3 +415,49 @@ fn messages_that_nobody_reads_do_not_fill_the_store() {
         assert!(last.text().contains(&format!(r#""n":{},"#, count - 1)));
     }
 }
+
+#[test]
+fn rooms_that_have_not_heard_of_a_new_name_hear_after_a_restart() {
+    let mut account = account();
+    let rooms = ["!a:hub.example", "!b:hub.example"].map(|id| RoomId::parse(id).unwrap());
+    for room in &rooms {
+        let (room_id, hub) = (room.clone(), Some(server(HUB)));
+        account.ask(Call::Account(AccountCall::Membership { room_id, membership: Membership::Join, hub }));
+    }
+    let name = |name: &str| OwnCall::SetProfile(ProfileField::DisplayName, Some(name.into()));
+    let told = |account: &Account| {
+        let told = account.asked.iter().map(|(_, to, call)| match call {
+            Call::Room(crate::server::RoomCall::SendEvent { content, .. }) => {
+                (format!("{to}"), String::from(content.text()))
+            }
+            other => panic!("{other:?}"),
+        });
+        told.collect::<Vec<_>>()
+    };
+    let is = |room: &str, name: &str| {
+        vec![(format!("room:{room}:hub.example"), format!(r#"{{"displayname":"{name}","membership":"join"}}"#))]
+    };
+    account.hold_commits = true;
+    let ticket = account.begin(Call::Account(AccountCall::Own(name("Bob"))));
+    assert!(told(&account).is_empty(), "not before it is durable");
+    account.commit();
+    account.hold_commits = false;
+    assert_eq!(account.answer(ticket), Some(Answer::Done));
+    assert_eq!(told(&account), is("!a", "Bob"), "one at a time");
+    // A change on the way is told as well, and a room that was gone is told at the next occasion.
+    own(&mut account, name("Rob"));
+    account.reply(Answer::Accepted(crate::id::EventId::from_hash([1; 32])));
+    assert_eq!(told(&account), is("!a", "Rob"));
+    account.reply(Answer::Unavailable);
+    assert!(told(&account).is_empty());
+    let mut account = reopened(account);
+    own(&mut account, OwnCall::Rooms);
+    assert_eq!(told(&account), is("!a", "Rob"));
+    account.reply(Answer::Accepted(crate::id::EventId::from_hash([1; 32])));
+    assert_eq!(told(&account), is("!b", "Rob"));
+    account.reply(Answer::Refused(crate::server::Failure::of(ErrorCode::Forbidden, "no")));
+    assert!(told(&account).is_empty());
+    let mut account = reopened(account);
+    own(&mut account, name("Rob"));
+    assert!(told(&account).is_empty() && crate::server::Machine::is_idle(&account.machine));
+}

@@ -38,7 +38,9 @@ pub(super) fn peer() -> Peer {
 /// The machine over a store that another one left behind.
 pub(super) fn over(store: MemoryStore) -> Peer {
     let machine = PeerMachine::new(identity(US), Routes::new(), server(THEM), Ticket(1 << 20));
-    Driver::new(machine, store, vec![])
+    let mut peer = Driver::new(machine, store, vec![]);
+    peer.profile = None;
+    peer
 }
 
 /// The same server after its machine was lost.

@@ -7,13 +7,14 @@ use super::{
     candidate::{Candidate, Made, ReplyTo},
     context::{Context, refuse},
     draft::{self, malformed, object},
+    profile,
     work::{Progress, Resume, Work},
 };
 use crate::{
     event::{Linking, PduDraft, RoomVersionRules, rules},
     id::{RoomVersionId, UserId},
     json::Document,
-    room::{head::Room, kind},
+    room::{head::Room, kind, membership::Membership},
     server::{
         contract::{Moment, Ticket},
         message::{ErrorCode, Failure},
@@ -32,7 +33,13 @@ pub(super) struct Wish {
 /// Makes the room.
 pub(super) fn work(context: &Context, ticket: Ticket, wish: Wish) -> Box<dyn Work> {
     match check(context, &wish) {
-        Ok(rules) => Box::new(Create { ticket, wish, rules, append: None }),
+        Ok(rules) => {
+            let user = wish.creator.clone();
+            let then = move |_: &mut Context, member| -> Box<dyn Work> {
+                Box::new(Create { ticket, wish, rules, member, append: None })
+            };
+            profile::ask(ticket, user, Membership::Join, Box::new(then))
+        }
         Err(failure) => refuse(ticket, failure),
     }
 }
@@ -41,6 +48,8 @@ struct Create {
     ticket: Ticket,
     wish: Wish,
     rules: &'static RoomVersionRules,
+    /// The content of the creator's join.
+    member: Document,
     /// The events on their way into the log.
     append: Option<Box<dyn Work>>,
 }
@@ -85,7 +94,7 @@ impl Create {
         let join_rule = if self.wish.public { "public" } else { "invite" };
         let mut contents = alloc::vec![
             (kind::CREATE, String::new(), self.create_content()?),
-            (kind::MEMBER, creator.into(), object(|content| content.string("membership", "join"))?),
+            (kind::MEMBER, creator.into(), self.member.clone()),
             (kind::POWER_LEVELS, String::new(), power_levels(creator)?),
             (kind::JOIN_RULES, String::new(), object(|content| content.string("join_rule", join_rule))?),
             (

@@ -14,9 +14,10 @@ use self::{answer::JoinAnswer, rows::Rows};
 use super::{
     accounts,
     context::{Context, refuse},
-    draft::{self, malformed, object},
+    draft::{self, malformed},
     local,
     participant::verify,
+    profile,
     remote::{self, KEY_TIME, Reply, fetch},
     work::{Change, Progress, Resume, Work},
 };
@@ -66,20 +67,36 @@ pub(super) fn work(
         let error = "users join, knock and leave by themselves; send an m.room.member event for the rest";
         return refuse(ticket, Failure::new(400, ErrorCode::InvalidParam, error));
     }
-    if context.is_hub() || context.are_in_room() {
-        return match object(|content| content.string("membership", membership.as_str())) {
-            Ok(content) => {
-                let (kind, state_key) = (kind::MEMBER.into(), Some(user.as_str().into()));
-                local::send(context, ticket, draft::Wish { sender: user, kind, state_key, content })
-            }
-            Err(failure) => refuse(ticket, failure),
-        };
+    match (membership, profile::content(membership, None, None)) {
+        (Membership::Leave, Ok(content)) => change(context, ticket, user, (membership, content), via),
+        (_, Err(failure)) => refuse(ticket, failure),
+        _ => {
+            let named = user.clone();
+            let then = move |context: &mut Context, content| change(context, ticket, user, (membership, content), via);
+            profile::ask(ticket, named, membership, Box::new(then))
+        }
     }
+}
+
+/// Sends the member event: in a room that we are in as any other, else by the way of an outsider.
+fn change(
+    context: &Context,
+    ticket: Ticket,
+    user: UserId,
+    (membership, content): (Membership, Document),
+    via: Vec<ServerName>,
+) -> Box<dyn Work> {
+    if context.is_hub() || context.are_in_room() {
+        let (kind, state_key) = (kind::MEMBER.into(), Some(user.as_str().into()));
+        return local::send(context, ticket, draft::Wish { sender: user, kind, state_key, content });
+    }
+    let ours = context.identity.name();
     let mut known = Set::from([ours.clone()]);
     let creator = ServerName::parse(context.room_id.server()).ok();
     let servers = via.into_iter().chain(context.hub().cloned()).chain(creator);
     let servers: VecDeque<_> = servers.filter(|server| known.insert(server.clone())).take(MAX_SERVERS).collect();
-    Box::new(Outsider { ticket, user, membership, servers, known, refusal: None, tries: 0, stage: Stage::Fresh })
+    let (refusal, tries, stage) = (None, 0, Stage::Fresh);
+    Box::new(Outsider { ticket, user, membership, content, servers, known, refusal, tries, stage })
 }
 
 /// A user whose server is not in the room.
@@ -87,6 +104,8 @@ struct Outsider {
     ticket: Ticket,
     user: UserId,
     membership: Membership,
+    /// The event's content.
+    content: Document,
     /// The servers still to be asked; the first is being asked.
     servers: VecDeque<ServerName>,
     /// The servers that were ever to be asked.
@@ -183,7 +202,7 @@ impl Outsider {
         };
         let rules =
             template::read(context, &body, &self.user, self.membership).map_err(|error| error.into_failure(server))?;
-        let draft = template::fill(context, &self.user, self.membership, server, rules, moment.now)?;
+        let draft = template::fill(context, &self.user, &self.content, server, rules, moment.now)?;
         let identity = context.identity.clone();
         match identity.signer() {
             Signer::Held(key) => {

@@ -141,13 +141,13 @@ impl Work for Step {
                             (self.next_late, self.has_more) = (Some(at), false);
                             break;
                         }
-                        Some((_, position)) if position == head.position => {}
-                        _ => self.late.push(row),
+                        // The newest has to wait until it is not.
+                        Some((_, position)) if position != head.position => self.late.push(row),
+                        _ => {}
                     }
                 }
-                let positions =
-                    self.late.iter().map(|row| read_late(row).map_or(head.position, |(_, position)| position));
-                let queries: Vec<Query> = positions.map(entry).collect();
+                let places = self.late.iter().filter_map(read_late);
+                let queries: Vec<Query> = places.map(|(_, position)| entry(position)).collect();
                 if queries.is_empty() { self.purge(context, moment, &[]) } else { Progress::Read(queries) }
             }
             Resume::Rows(rows) => self.purge(context, moment, &rows),
@@ -164,7 +164,9 @@ impl Work for Step {
 enum Found {
     /// Nothing to purge, now or ever.
     Settled,
+    /// An event whose time is over.
     Old(LogEvent, Event),
+    /// An event of this time, which is not over yet.
     Young(Timestamp),
 }
 
@@ -217,7 +219,7 @@ impl Step {
                     write(position, stored, &event);
                 }
                 // One from the future would hold up all that is behind it.
-                Found::Young(at) if left > 0 || at > moment.now => {
+                Found::Young(at) if !stands && (left > 0 || at > moment.now) => {
                     next = Some(next.map_or(at, |next| next.min(at)));
                     passed.push(late_key(at, position));
                 }

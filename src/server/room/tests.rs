@@ -229,7 +229,7 @@ fn a_kicked_server_gets_the_kick_and_no_more() {
     assert_eq!((owed.events.len(), owed.position, owed.more), (1, 7, false));
     assert_eq!(pull(&mut room, PART, Some(7)).events, []);
     let outcomes = receive(&mut room, &[&message("still here", 5)]);
-    assert_eq!(outcomes[0].failure.as_ref().unwrap().code, ErrorCode::Forbidden);
+    assert_eq!(outcomes[0].failure.as_ref().unwrap().code, ErrorCode::NotFound);
 }
 
 #[test]
@@ -316,7 +316,7 @@ fn another_users_lpdu_rebuilt_from_its_pdu_is_refused() {
         events: vec![document(&one)],
     };
     let Answer::Outcomes(outcomes) = room.ask(Call::Room(call)) else { panic!() };
-    assert_eq!(outcomes[0].failure.as_ref().unwrap().code, ErrorCode::Forbidden);
+    assert_eq!(outcomes[0].failure.as_ref().unwrap().code, ErrorCode::NotFound);
     assert_eq!(timeline(&mut room).len(), 7);
 }
 

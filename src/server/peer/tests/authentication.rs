@@ -111,6 +111,7 @@ fn a_key_name_is_proved_without_any_look_up() {
         MemoryStore::new(),
         alloc::vec![],
     );
+    peer.profile = None;
     let mut ask = |key: &str| {
         let input = x_matrix::signing_input(&http::Method::GET, PROFILE, &name, &server(US), None);
         let value = x_matrix::header(&name, &server(US), &KeyId::parse(key).unwrap(), &secret.sign(&input));

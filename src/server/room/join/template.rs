@@ -11,7 +11,7 @@ use crate::{
         message::{ErrorCode, Failure},
         room::{
             context::Context,
-            draft::{Wish, malformed, object},
+            draft::{Wish, malformed},
             remote,
         },
         route::percent,
@@ -92,13 +92,12 @@ pub(super) fn read(
 pub(super) fn fill(
     context: &mut Context,
     user: &UserId,
-    membership: Membership,
+    content: &Document,
     hub: &ServerName,
     rules: &'static RoomVersionRules,
     now: Timestamp,
 ) -> Result<LpduDraft, Failure> {
-    let content = object(|content| content.string("membership", membership.as_str()))?;
-    let (sender, state_key) = (user.clone(), Some(user.as_str().into()));
+    let (sender, state_key, content) = (user.clone(), Some(user.as_str().into()), content.clone());
     let wish = Wish { sender, kind: kind::MEMBER.into(), state_key, content };
     let stamp = context.stamp(now);
     LpduDraft::new(&wish.parts(context, stamp), hub, rules).map_err(|error| malformed(&error))
