@@ -94,9 +94,10 @@ export function settings({ name, signingKey, oldKeys, token, data, forgets }) {
 
 /** A hub that cannot say its keys can do nothing else. */
 async function checkAnswer(url, name, data) {
-  const asked = fetch(new URL("/_matrix/key/v2/server", url), { signal: AbortSignal.timeout(FIRST_ANSWER) });
+  // A connection of its own: one that is kept may lead to a hub that was here before and is gone.
+  const asked = fetch(new URL("/_matrix/key/v2/server", url), { headers: { connection: "close" }, signal: AbortSignal.timeout(FIRST_ANSWER) });
   const answer = await asked.catch((error) => {
-    throw new StartError(`the hub does not answer on ${url.origin} (${error.message}): what workerd printed may say why; start it again`);
+    throw new StartError(`the hub does not answer on ${url.origin} (${error.cause?.message ?? error.message}): what workerd printed may say why; start it again`);
   });
   await answer.body?.cancel();
   if (answer.status !== 200) {
