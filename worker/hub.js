@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Miniflare } from "miniflare";
 import { bury, children } from "./child.js";
@@ -22,10 +23,11 @@ export class StartError extends Error {}
  *
  * At the edge an object that nothing happens to is put away, and opened again from its rows. Workerd would do that ten seconds after the last call, even
  * while the object waits for a slow server, so here objects stay, unless `forgets` is set.
- * @param {{ port: number, data: string, name?: string, forgets?: boolean }} options
+ * @param {{ port: number, data: string, name?: string, forgets?: boolean, hear?: (line: string) => void, inspector?: number }} options `hear` is given each
+ * line that workerd prints, `inspector` is the port for its inspector
  * @returns {Promise<{ name: string, url: URL, token: string, pids: number[], stop(): Promise<void> }>} `pids` are those of its workerd, where they can be found
  */
-export async function startHub({ port, data, name = `localhost:${port}`, forgets = false }) {
+export async function startHub({ port, data, name = `localhost:${port}`, forgets = false, hear, inspector }) {
   if (!existsSync(WORKER)) throw new StartError(`${WORKER} is missing: \`make start\` builds it`);
   await checkPort(port);
   const { signing_key, old_keys } = openKeys(data, name);
@@ -34,6 +36,8 @@ export async function startHub({ port, data, name = `localhost:${port}`, forgets
   const workerd = new Miniflare({
     host: HOST,
     port,
+    ...(hear && { handleRuntimeStdio: (...streams) => streams.forEach((stream) => createInterface(stream).on("line", hear)) }),
+    ...(inspector !== undefined && { inspectorPort: inspector }),
     ...settings({ name, signingKey: signing_key, oldKeys: old_keys, token, data, forgets }),
   });
   try {
@@ -90,9 +94,10 @@ export function settings({ name, signingKey, oldKeys, token, data, forgets }) {
 
 /** A hub that cannot say its keys can do nothing else. */
 async function checkAnswer(url, name, data) {
-  const asked = fetch(new URL("/_matrix/key/v2/server", url), { signal: AbortSignal.timeout(FIRST_ANSWER) });
+  // A connection of its own: one that is kept may lead to a hub that was here before and is gone.
+  const asked = fetch(new URL("/_matrix/key/v2/server", url), { headers: { connection: "close" }, signal: AbortSignal.timeout(FIRST_ANSWER) });
   const answer = await asked.catch((error) => {
-    throw new StartError(`the hub does not answer on ${url.origin} (${error.message}): what workerd printed may say why; start it again`);
+    throw new StartError(`the hub does not answer on ${url.origin} (${error.cause?.message ?? error.message}): what workerd printed may say why; start it again`);
   });
   await answer.body?.cancel();
   if (answer.status !== 200) {

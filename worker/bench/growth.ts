@@ -34,12 +34,12 @@ export class Growth extends DurableObject {
     const last = this.#row("log", true)?.value ?? fail("the log is empty");
     const batch = new BatchWriter();
     for (let position = from; position < to; position++) {
-      const id = crypto.getRandomValues(new Uint8Array(32));
+      const id = rising(position);
       const entry = last.slice();
       entry.set(id, 3);
       batch.put("log", positionKey(position), entry);
       batch.put("ids", id, positionKey(position));
-      batch.put("lpdus", crypto.getRandomValues(new Uint8Array(32)), id);
+      batch.put("lpdus", rising(position), id);
       if (position === to - 1) {
         const head = (this.#row("meta", false) ?? fail("there is no head")).value.slice();
         head.set(positionKey(position), head.length - 40);
@@ -158,6 +158,16 @@ function positionKey(position: number): Uint8Array {
   const key = new Uint8Array(8);
   new DataView(key.buffer).setBigUint64(0, FIRST + BigInt(position));
   return key;
+}
+
+/**
+ * An ID for that position: spread over all IDs, and above those before it. In any other order a million of them would be written to pages all over the
+ * file, which takes far longer; what is appended afterwards has IDs as they come.
+ */
+function rising(position: number): Uint8Array {
+  const id = crypto.getRandomValues(new Uint8Array(32));
+  new DataView(id.buffer).setBigUint64(0, BigInt(position) << 43n);
+  return id;
 }
 
 function user(number: number): string {

@@ -1,12 +1,13 @@
 // What the hub bears in workerd with its rows on disk, asked over HTTP from another process on this machine. LOAD_EVENTS says how many events (100,000),
-// LOAD_SERVERS how many servers are in the large room (1,000).
+// LOAD_SERVERS how many servers are in the large room (1,000). LOAD_PROFILE=1 tells where the appends spend their time, and leaves the rest out.
 import assert from "node:assert/strict";
 import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Crowd } from "./load/crowd.js";
 import { median, memoryOf, print, processorOf, quantile, timed } from "./load/figures.js";
 import { Generator } from "./load/generator.js";
-import { Hub } from "../test/support/hubs.js";
+import { profile } from "./load/profile.js";
+import { freePort, Hub } from "../test/support/hubs.js";
 
 const EVENTS = Number(process.env.LOAD_EVENTS ?? 100_000);
 const GENERATORS = 4;
@@ -18,6 +19,7 @@ const ROOMS = 1_000;
 const FEW_ROOMS = 10;
 const SERVERS = Number(process.env.LOAD_SERVERS ?? 1_000);
 const PASSES = 5;
+const IS_PROFILED = process.env.LOAD_PROFILE !== undefined;
 
 /** An event of about 1,000 bytes. */
 const PADDING = "Bring the plans, please. ".repeat(12);
@@ -26,10 +28,14 @@ const endings = [];
 const test = { after: (end) => endings.unshift(end) };
 try {
   console.log(`${availableParallelism()} processors`);
-  await latency(await Hub.start(test));
-  await appends(await Hub.start(test));
-  await manyRooms(await Hub.start(test));
-  await crowd(await Hub.start(test));
+  if (IS_PROFILED) {
+    await appends(await Hub.start(test, { inspector: await freePort() }));
+  } else {
+    await latency(await Hub.start(test));
+    await appends(await Hub.start(test));
+    await manyRooms(await Hub.start(test));
+    await crowd(await Hub.start(test));
+  }
 } finally {
   for (const end of endings) await end();
 }
@@ -62,6 +68,7 @@ async function appends(hub) {
   const round = GENERATORS * TRANSACTIONS * AT_ONCE;
   const [rates, fanOuts, costs, memory] = [[], [], [], []];
   let delivered = 0;
+  let stop;
   for (let sent = 0; sent < EVENTS; sent += round) {
     const prepared = generators.map((generator, which) =>
       Array.from({ length: TRANSACTIONS }, (_, at) =>
@@ -70,6 +77,8 @@ async function appends(hub) {
     );
     // Connections that the hub has closed meanwhile are noticed now.
     await sleep(50);
+    // The first round is for the engine, which compiles.
+    if (IS_PROFILED && sent > 0) stop ??= await profile(hub);
     const before = generators.map(({ count }) => count);
     const processor = processorOf(hub);
     const start = performance.now();
@@ -89,6 +98,8 @@ async function appends(hub) {
     costs.push(((processorOf(hub) - processor) / round) * 1e6);
     memory.push(memoryOf(hub));
   }
+  const times = (await stop?.()) ?? [];
+  for (const [name, time] of times.slice(0, 40)) console.log(`${(time / (rates.length - 1) / round).toFixed(1).padStart(7)} us/event ${name}`);
   print("appends", median(rates), "events/s");
   print("appends_and_fan_out", median(fanOuts), "events/s");
   print("appends_processor_time", median(costs), "us/event");

@@ -1,5 +1,6 @@
 // The one alarm of a Durable Object. Each time that it is set costs a write, so an earlier one is left to ring: a machine woken early asks again.
 import type { Address } from "hublet";
+import { now, ringAt } from "./clock.js";
 import { type Counts, kindOf } from "./counts.js";
 
 /** How long what was under way may lie still when the object is lost in the middle of it. */
@@ -34,12 +35,12 @@ export class Alarm {
     this.#counts.add("hublet_alarms_set_total", { machine: kindOf(address) });
     if (this.address === undefined) this.#storage.kv.put(ADDRESS, address);
     // Should this fail, the platform restarts the object.
-    void this.#storage.setAlarm(at);
+    void this.#storage.setAlarm(ringAt(at));
   }
 
   /** Rings before long, whatever becomes of this object until then. */
   watch(address: Address): void {
-    this.set(address, Date.now() + WATCH);
+    this.set(address, now() + WATCH);
   }
 
   /** It has rung. */

@@ -44,6 +44,11 @@ export class Fields {
     return value === undefined || typeof value === "boolean" ? value : wrong(name, meaning);
   }
 
+  integer(name: string, meaning: string): number {
+    const value = this.#object[name] ?? missing(name, meaning);
+    return typeof value === "number" && Number.isSafeInteger(value) ? value : wrong(name, meaning);
+  }
+
   oneOf<T extends string>(name: string, values: readonly T[]): T {
     const text = this.text(name, `one of ${values.join(", ")}`);
     return values.find((value) => value === text) ?? wrong(name, `one of ${values.join(", ")}`);

@@ -1,6 +1,7 @@
 // What a machine needs around it: it is opened from its rows, its outputs are carried out in order, and what comes of them is handed back.
 // The contract stands as numbered steps in `src/server.rs`.
 import { encodeUnavailable, Machine } from "hublet";
+import { now } from "./clock.js";
 import { log, reason } from "./log.js";
 import type {
   Address,
@@ -118,7 +119,7 @@ export class MachineHost {
   #handle(input: MachineInput): void {
     const machine = (this.#machine ??= new Machine(this.#identity, this.address, ++this.#lives * TICKETS_OF_A_LIFE));
     const start = performance.now();
-    machine.handle(Date.now(), crypto.getRandomValues(new Uint8Array(16)), input);
+    machine.handle(now(), crypto.getRandomValues(new Uint8Array(16)), input);
     const outputs: MachineOutput[] = [];
     for (let output = machine.poll(); output !== undefined; output = machine.poll()) outputs.push(output);
     this.#around.stepped(input.type, performance.now() - start);

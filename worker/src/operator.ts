@@ -3,6 +3,7 @@ import { type Answer, type Call, decodeAnswer, encodeCall, HubletError, Machine,
 import type { Address, HttpResponse } from "hublet";
 import { exportKeys, exportRoom, importRoom } from "./archive.js";
 import { readBytes } from "./body.js";
+import { moveClock } from "./clock.js";
 import { type Env, identity } from "./env.js";
 import { Fields, Refusal } from "./fields.js";
 import { refuse, responseOf, targetOf, type TypedResponse } from "./http.js";
@@ -38,6 +39,7 @@ interface Route {
 const ROUTES: Route[] = [
   { method: "GET", path: /^\/_hublet\/version$/, answer: async () => ok({ name: "hublet", version: version() }) },
   { method: "GET", path: /^\/_hublet\/metrics$/, answer: metrics },
+  { method: "POST", path: /^\/_hublet\/clock$/, answer: setClock },
   { method: "POST", path: /^\/_hublet\/rooms$/, answer: createRoom },
   { method: "POST", path: /^\/_hublet\/rooms\/([^/]+)\/events$/, answer: sendEvent },
   { method: "POST", path: /^\/_hublet\/rooms\/([^/]+)\/members$/, answer: setMember },
@@ -92,6 +94,13 @@ export async function operator(request: Request, env: Env, mayPass: () => HttpRe
 async function metrics({ env }: Asked): Promise<TypedResponse> {
   const text = await env.METRICS.getByName(METRICS).text();
   return { status: 200, body: new TextEncoder().encode(text), contentType: "text/plain; version=0.0.4; charset=utf-8" };
+}
+
+async function setClock({ env, fields }: Asked): Promise<HttpResponse> {
+  const isDevelopment = env.HUBLET_DEVELOPMENT !== undefined;
+  if (!isDevelopment) throw new Refusal("M_UNRECOGNIZED", "the clock can be moved in development only", 404);
+  moveClock(fields.integer("ahead_ms", "how many milliseconds our time is to be ahead of the platform's"));
+  return ok({});
 }
 
 async function createRoom({ env, fields }: Asked): Promise<HttpResponse> {

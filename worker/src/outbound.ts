@@ -1,6 +1,7 @@
 // Requests to other servers: with a time limit, a size limit and no redirects.
 import type { HttpRequest, HttpResponse, SendError } from "hublet";
 import { readBytes } from "./body.js";
+import { now } from "./clock.js";
 import type { Counts } from "./counts.js";
 import type { Env } from "./env.js";
 import { log, reason } from "./log.js";
@@ -55,7 +56,7 @@ export class Outbound {
   /** The base address of a server. Only the object of a peer sends, and only to that peer, so there is one place to keep. */
   async #base(server: string, signal: AbortSignal): Promise<string> {
     const kept = this.#kept.get<Place>(PLACE);
-    if (kept !== undefined && Date.now() < kept.until) return kept.base;
+    if (kept !== undefined && now() < kept.until) return kept.base;
     const shared = await this.#places.find(server);
     const found = shared ?? (await lookUp(server, this.#isDevelopment, fetch, signal));
     // What follows from the name alone need not be kept.

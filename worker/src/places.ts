@@ -1,4 +1,5 @@
 // Places of other servers in KV, where every object finds what one has looked up: also those that keep nothing of their own, because only strangers named them.
+import { now } from "./clock.js";
 import { log, reason } from "./log.js";
 import type { Place } from "./resolve.js";
 
@@ -16,12 +17,12 @@ export class Places {
   async find(server: string): Promise<Place | undefined> {
     const found = await this.#try("read", (kv) => kv.get<Place>(keyOf(server), "json"));
     const isPlace = typeof found?.base === "string" && typeof found.until === "number";
-    return isPlace && Date.now() < found.until ? found : undefined;
+    return isPlace && now() < found.until ? found : undefined;
   }
 
   /** Keeps a place for as long as it is believed. */
   async keep(server: string, place: Place): Promise<void> {
-    const life = Math.floor((place.until - Date.now()) / 1_000);
+    const life = Math.floor((place.until - now()) / 1_000);
     if (life < SHORTEST_LIFE) return;
     await this.#try("write", (kv) => kv.put(keyOf(server), JSON.stringify(place), { expirationTtl: life }));
   }

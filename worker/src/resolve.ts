@@ -1,5 +1,6 @@
 // Where a server is reached (spec, section 6, Server names to addresses). There is no DNS here but the platform's, so no SRV records are looked up.
 import { readBytes } from "./body.js";
+import { now } from "./clock.js";
 import { log, reason } from "./log.js";
 
 /** Where a server is reached, and how long that is believed, in milliseconds. */
@@ -46,7 +47,7 @@ export async function lookUp(server: string, isDevelopment: boolean, fetch: Fetc
   } catch (error) {
     // Whoever serves no such document is reached at the usual port.
     log("info", "no usable .well-known", { server, why: reason(error) });
-    return { base: `https://${host}:8448`, until: Date.now() + HOUR };
+    return { base: `https://${host}:8448`, until: now() + HOUR };
   }
 }
 
@@ -59,7 +60,7 @@ async function wellKnown(host: string, fetch: Fetch, signal: AbortSignal): Promi
   const name = publicName(named);
   const { port } = parse(name);
   const base = port === undefined ? `https://${name}:8448` : `https://${name}`;
-  return { base, until: Date.now() + believedFor(answer.headers) };
+  return { base, until: now() + believedFor(answer.headers) };
 }
 
 /** Fetches, and follows redirects as far as they lead to places that may be reached: over TLS, by a public name. */

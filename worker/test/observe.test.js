@@ -15,20 +15,6 @@ import { Stranger } from "./support/stranger.js";
 const { Counts } = await built("counts");
 const { Reporter } = await built("reporter");
 
-/** The hub's metrics, by series. */
-async function metrics(hub) {
-  const answer = await fetch(new URL("/_hublet/metrics", hub.url), { headers: { ...FRESH, authorization: `Bearer ${hub.token}` } });
-  assert.equal(answer.status, 200);
-  assert.match(answer.headers.get("content-type"), /^text\/plain/);
-  const series = new Map();
-  for (const line of (await answer.text()).split("\n")) {
-    if (line === "" || line.startsWith("#")) continue;
-    const [, name, value] = /^(.+) (\S+)$/.exec(line) ?? assert.fail(line);
-    series.set(name, Number(value));
-  }
-  return series;
-}
-
 test("health is told to anybody", async (t) => {
   const hub = await Hub.start(t);
   const answer = await fetch(new URL("/_hublet/health", hub.url), { headers: FRESH });
@@ -72,13 +58,16 @@ test("what is counted is what happened", async (t) => {
     'hublet_request_seconds_count{endpoint="send"}': 1,
   };
   const seen = await eventually(async () => {
-    const series = await metrics(hub);
+    const series = await hub.metrics();
     return Object.entries(expected).every(([name, value]) => series.get(name) === value) && series;
   }, JSON.stringify(expected));
   assert.ok(seen.get('hublet_rows_written_total{machine="room"}') > 7);
   assert.ok(seen.get('hublet_store_seconds_count{machine="room"}') >= 3);
   assert.ok(seen.get('hublet_step_seconds_count{machine="room",input="ask"}') >= 3);
   assert.ok(seen.get('hublet_step_seconds_bucket{machine="room",input="ask",le="+Inf"}') >= 3);
+  const answer = await fetch(new URL("/_hublet/metrics", hub.url), { headers: { ...FRESH, authorization: `Bearer ${hub.token}` } });
+  assert.match(answer.headers.get("content-type"), /^text\/plain/);
+  for (const line of (await answer.text()).trimEnd().split("\n")) assert.match(line, /^(# (HELP|TYPE) \w+ .+|\w+(\{.+\})? [-+.e\d]+)$/);
   assert.equal((await hub.operator("GET", "/metrics", undefined, {})).status, 401, "metrics name peers: they are for operators");
 });
 
@@ -90,16 +79,16 @@ test("who is behind is told, and that it has caught up", async (t) => {
   stranger.delay = 5_000;
   await hub.say(room, hub.user("hal"), "slow");
   const depth = `hublet_outbox_depth{peer="${stranger.name}",of="events"}`;
-  await eventually(async () => (await metrics(hub)).get(depth) >= 1, "the depth");
+  await eventually(async () => (await hub.metrics()).get(depth) >= 1, "the depth");
   stranger.delay = 0;
   await hub.say(room, hub.user("hal"), "fast");
-  await eventually(async () => (await metrics(hub)).get(depth) === undefined, "an empty outbox");
+  await eventually(async () => (await hub.metrics()).get(depth) === undefined, "an empty outbox");
 });
 
 test("counts outlive a restart", async (t) => {
   const hub = await Hub.start(t);
   await hub.createRoom();
-  const appended = async () => (await metrics(hub)).get("hublet_events_appended_total") === 5;
+  const appended = async () => (await hub.metrics()).get("hublet_events_appended_total") === 5;
   await eventually(appended, "the counts");
   await new Promise((resolve) => setTimeout(resolve, 5_500));
   await hub.stop();

@@ -123,7 +123,7 @@ impl Context {
         let rules: &'static RoomVersionRules = self.room.as_ref().map_or(&LINEARIZED_02, |room| room.rules());
         let refused = |id, failure| Err(Box::new(Outcome { id, failure: Some(failure) }));
         if self.room.is_none() {
-            return refused(received_id(&event, rules), not_found());
+            return refused(received_id(&event, rules), no_such_room());
         }
         if !self.admits(origin) {
             return refused(received_id(&event, rules), denied_by_acl());
@@ -145,6 +145,11 @@ impl Context {
         }
         Ok(lpdu)
     }
+}
+
+/// The event is of a room that is not here.
+pub(super) fn no_such_room() -> Failure {
+    not_found().because(Cause::admission("NoSuchRoom"))
 }
 
 /// The event is for another hub, or we are not the hub.

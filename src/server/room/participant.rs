@@ -22,7 +22,7 @@ use self::{
 };
 use super::{
     context::{Context, not_found, settled},
-    hub::{denied_by_acl, wrong_server},
+    hub::{denied_by_acl, no_such_room, wrong_server},
     remote::KEY_TIME,
     work::{Progress, Resume, Work},
 };
@@ -119,7 +119,14 @@ fn brings_us_back(context: &Context, origin: &ServerName, events: &[Document]) -
 /// Events of a room that we are not in. A member event among them may still be news to a local user; whoever asked sees to that.
 fn nowhere(context: &Context, ticket: Ticket, events: &[Document]) -> Box<dyn Work> {
     let rules = context.room.as_ref().map_or(&LINEARIZED_02, |room| room.rules());
-    let outcome = |event| Outcome { id: received_id(event, rules), failure: Some(not_found()) };
+    let outcome = |event: &Document| {
+        let said = event.root().member("type").and_then(|said| said.as_str());
+        let failure = match said.as_deref() {
+            Some(kind::MEMBER) => not_found(),
+            _ => no_such_room(),
+        };
+        Outcome { id: received_id(event, rules), failure: Some(failure) }
+    };
     settled(vec![Output::Respond(ticket, Answer::Outcomes(events.iter().map(outcome).collect()))])
 }
 

@@ -306,6 +306,23 @@ fn an_event_refused_by_the_rules_spoils_no_other() {
 }
 
 #[test]
+fn an_event_of_a_room_that_is_not_here_is_refused_and_told() {
+    let mut room = open(MemoryStore::new());
+    let create = lpdu(&room_id(), ANN, HUB, "m.room.create", Some(""), r#"{"room_version":"I.1"}"#, 9);
+    let member = lpdu(&room_id(), ANN, HUB, "m.room.member", Some(ANN), r#"{"membership":"leave"}"#, 9);
+    let outcomes = receive(&mut room, &[&create, &member]);
+    let codes: Vec<_> = outcomes.iter().map(|outcome| outcome.failure.as_ref().map(|failure| failure.code)).collect();
+    assert_eq!(codes, [Some(ErrorCode::NotFound), Some(ErrorCode::NotFound)]);
+    let told = |told: &Notification| match told {
+        Notification::Refused { event_id, cause, .. } => Some((event_id.unwrap(), cause.rung, cause.rule.clone())),
+        _ => None,
+    };
+    let told: Vec<_> = room.told.iter().filter_map(told).collect();
+    // A member event may still be news to a local user.
+    assert_eq!(told, [(create.lpdu_id(), Rung::Admission, "NoSuchRoom".to_string())]);
+}
+
+#[test]
 fn another_users_lpdu_rebuilt_from_its_pdu_is_refused() {
     let mut room = created(true);
     join(&mut room, ANN);

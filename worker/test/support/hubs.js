@@ -26,10 +26,13 @@ export function freePort() {
 /** A running hub, and its operator. */
 export class Hub {
   #running;
+  /** What it has logged. */
+  lines = [];
 
   /** Starts a hub that stops when the test ends. */
-  static async start(test, { forgets = false, name } = {}) {
+  static async start(test, { forgets = false, name, inspector } = {}) {
     const hub = new Hub();
+    hub.inspector = inspector;
     hub.forgets = forgets;
     hub.port = await freePort();
     hub.name = name ?? `localhost:${hub.port}`;
@@ -40,9 +43,30 @@ export class Hub {
   }
 
   async resume() {
-    this.#running = await startHub({ port: this.port, name: this.name, data: this.data, forgets: this.forgets });
+    const { port, name, data, forgets, inspector } = this;
+    this.#running = await startHub({ port, name, data, forgets, inspector, hear: (line) => this.#hear(line) });
     this.url = this.#running.url;
     this.token = this.#running.token;
+  }
+
+  /** What is no line of the log is workerd's own, and worth seeing. */
+  #hear(line) {
+    if (line.startsWith("{")) this.lines.push(JSON.parse(line));
+    else console.error(line);
+  }
+
+  /** The metrics, by series. */
+  async metrics() {
+    const answer = await fetch(new URL("/_hublet/metrics", this.url), { headers: { ...FRESH, authorization: `Bearer ${this.token}` } });
+    if (answer.status !== 200) throw new Error(`metrics: ${answer.status}`);
+    const lines = (await answer.text()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+    return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.slice(line.lastIndexOf(" ") + 1))]));
+  }
+
+  /** Waits until it has logged a line that holds all of this: the line. */
+  logged(fields) {
+    const holds = (line) => Object.entries(fields).every(([name, value]) => line[name] === value);
+    return eventually(() => this.lines.find(holds), `a line with ${JSON.stringify(fields)}`, 10_000);
   }
 
   /** Ends workerd at once, in the middle of whatever it does. */
