@@ -137,6 +137,9 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
   async refresh(): Promise<void> {
     const { info } = await this.#connection.call("info");
     this.#online = info?.online ?? true;
+    // Whoever writes now may not reach whom the writer before it reached.
+    const isReached = new Set(info?.peers.map(({ server }) => server));
+    for (const peer of this.peers) if (!isReached.has(peer.server)) this.#reached({ ...peer, connected: false, since: Date.now() });
     for (const { server, link } of info?.peers ?? []) {
       if (!this.#peers.get(server)?.connected) this.#peers.set(server, { server, link, connected: true, since: Date.now() });
     }
@@ -365,9 +368,8 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
       case "told":
         return this.#told(notice.notification);
       case "peer": {
-        const peer: Peer = { server: notice.server, link: notice.link, connected: notice.connected, since: notice.at };
-        this.#peers.set(peer.server, peer);
-        return this.emit("peer", peer);
+        const { server, link, connected, at: since } = notice;
+        return this.#reached({ server, link, connected, since });
       }
       case "online":
         this.#online = notice.online;
@@ -377,6 +379,11 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
         return this.emit("traffic", { ...traffic, refused: refusedOf(answer) });
       }
     }
+  }
+
+  #reached(peer: Peer): void {
+    this.#peers.set(peer.server, peer);
+    this.emit("peer", peer);
   }
 
   #told(notification: Notification): void {
