@@ -16,6 +16,7 @@ pub mod links;
 
 // What a page may look at.
 mod backup;
+mod page;
 mod proof;
 
 // The server at work, and a tab's part of it.

@@ -6,6 +6,8 @@
 extern crate std;
 
 pub(crate) mod answer;
+#[cfg(all(test, target_arch = "wasm32"))]
+mod boundary;
 pub(crate) mod call;
 mod error;
 pub(crate) mod form;
@@ -18,7 +20,7 @@ mod output;
 pub(crate) mod request;
 mod router;
 mod server;
-mod types;
+pub(crate) mod types;
 
 use alloc::{
     format,
@@ -26,17 +28,20 @@ use alloc::{
     vec::Vec,
 };
 
+use js_sys::JsString;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::{
     id::{RoomId, ServerName, Timestamp, base64},
-    json::{KeyOrder, Limits, parse},
+    json::{JsonError, KeyOrder, Limits, parse},
     server::{Answer, Moment, link},
     store::Table,
 };
 use answer::AnswerForm;
 use call::CallForm;
 use error::HubletError;
+#[cfg(all(test, feature = "browser"))]
+pub(crate) use error::UNION as ERROR_CODES;
 use form::{Argument, array, from_js, to_js};
 use types::{AnswerObject, CallObject};
 
@@ -56,7 +61,12 @@ pub fn version() -> String {
 /// # Errors
 /// `json_syntax`, when the text is not I-JSON (RFC 7493); `json_limit`, when it nests deeper than 520 levels.
 #[wasm_bindgen(js_name = canonicalJson)]
-pub fn canonical_json(text: &str) -> Result<String, HubletError> {
+pub fn canonical_json(#[wasm_bindgen(unchecked_param_type = "string")] text: JsString) -> Result<String, HubletError> {
+    // What is no text comes as a text with a mark in its place.
+    let text = form::text(&text).ok_or_else(|| {
+        let at = String::from(&text).find(char::REPLACEMENT_CHARACTER);
+        JsonError::LoneSurrogate(at.and_then(|at| u32::try_from(at).ok()).unwrap_or_default())
+    })?;
     let limits = Limits { bytes: text.len(), depth: 520 };
     let document = parse(text.as_bytes(), KeyOrder::Utf16, limits)?;
     Ok(String::from(document.text()))

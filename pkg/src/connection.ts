@@ -1,64 +1,9 @@
 // The page's end of the worker: calls with numbers go in, answers and notices come out.
-import type { Address, Answer, Call, ErrorCode, Notification } from "./module/hublet.js";
+import type { Address, Answer, Call, Notice, Opened, Role, Told } from "./module/hublet.js";
 import { HubletError } from "./error.js";
-
-/** What the worker tells all pages of a server, beside answers. */
-export type Notice =
-  | { notice: "told"; notification: Notification }
-  | { notice: "peer"; server: string; link: string; connected: boolean; at: number }
-  | { notice: "online"; online: boolean }
-  | ({ notice: "traffic"; answer?: string } & Record<string, unknown>);
-
-interface Told {
-  id?: number;
-  opened?: Opened;
-  role?: "writer" | "proxy";
-  answer?: Answer;
-  info?: { online: boolean; peers: { server: string; link: string }[] };
-  done?: boolean;
-  bytes?: Uint8Array;
-  named?: string;
-  proof?: Proof;
-  error?: { code: ErrorCode; message: string };
-}
-
-/** What is known once the server is ready. */
-export interface Opened {
-  server: string;
-  user: string;
-  role: "writer" | "proxy";
-}
 
 type Waiting = { resolve: (told: Told) => void; reject: (error: HubletError) => void };
 type Accepted<T extends Answer["type"]> = Extract<Answer, { type: T }>;
-
-/** What each hash and each signature of an event covers: bytes to show. */
-export interface Proof {
-  eventId: string;
-  /** Their SHA-256 is the event's ID. */
-  referenceHash: Uint8Array;
-  contentHash: HashProof;
-  lpduHash?: HashProof;
-  signatures: SignatureProof[];
-}
-
-/** A hash that stands in the event, and what it is made of. */
-export interface HashProof {
-  covers: Uint8Array;
-  stated: string;
-  computed: string;
-}
-
-/** A signature of the event. */
-export interface SignatureProof {
-  server: string;
-  keyId: string;
-  signature: string;
-  covers: Uint8Array;
-  as: "sender" | "hub" | "both";
-  /** Checked here again; `key_missing` where the server's name is not its key. */
-  valid: boolean | "key_missing";
-}
 
 export class Connection {
   readonly #worker: Worker;
@@ -66,7 +11,7 @@ export class Connection {
   #calls = 0;
   #ended: HubletError | undefined;
   onNotice: (notice: Notice) => void = () => {};
-  onRole: (role: "writer" | "proxy") => void = () => {};
+  onRole: (role: Role) => void = () => {};
 
   constructor(worker: Worker) {
     this.#worker = worker;
@@ -123,9 +68,9 @@ export class Connection {
 function refusal(answer: Answer | undefined): HubletError {
   switch (answer?.type) {
     case "refused": {
-      const { status, errcode, error, retryAfterMs } = answer;
+      const { status, errcode, error, retryAfterMs, rung, rule } = answer;
       const code = status === 404 ? "not_found" : status === 429 ? "limited" : status >= 502 ? "unreachable" : "refused";
-      return new HubletError(code, error, { status, errcode, retryAfterMs });
+      return new HubletError(code, error, { status, errcode, retryAfterMs, rung, rule });
     }
     case "unreachable":
       return new HubletError("unreachable", `the other server gave no answer: ${answer.error}`);

@@ -1,2 +1,1 @@
 export { HubletError } from "../error.js";
-export type { ErrorCode } from "./module/hublet.js";

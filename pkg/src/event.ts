@@ -1,4 +1,5 @@
 // Events as the page sees them: the canonical bytes, read, with what was found when they were checked.
+import type { Rung } from "./module/hublet.js";
 
 /** sending: kept here, on its way to the hub. sent: in the log. refused: will not appear; `error` says why. */
 export type Status = "sending" | "sent" | "refused";
@@ -12,27 +13,40 @@ export interface RoomEvent<C = any> {
   readonly eventId: string;
   /** Its place in this server's log: 0 is our join, or at the hub the create event; what was before is negative. */
   readonly position?: number;
+  /** The room. */
   readonly roomId: string;
+  /** What it is, such as `m.room.message`. */
   readonly type: string;
+  /** On events that set the room's state: which part. */
   readonly stateKey?: string;
+  /** The user who sent it. */
   readonly sender: string;
-  /** Milliseconds. */
+  /** When, by the sender's server, in milliseconds. */
   readonly originServerTs: number;
+  /** What it says. */
   readonly content: C;
   /** The hub that a participant's server meant it for; absent on events of the hub's own users. */
   readonly hub?: string;
+  /** The event before it: one, or none for the first. */
   readonly prevEvents: readonly string[];
+  /** The events of the state that allow it. */
   readonly authEvents: readonly string[];
   /** By server and key ID, in unpadded base64. */
   readonly signatures: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Hashes that it states, in unpadded base64. */
   readonly hashes: { readonly sha256?: string; readonly lpdu?: { readonly sha256: string } };
   /** What it passed here, in that order. */
   readonly checks: readonly Check[];
   /** Only its redacted copy is here. */
   readonly redacted: boolean;
+  /** How far it has come. */
   readonly status: Status;
   /** Why it was refused. */
   readonly error?: string;
+  /** Where on its way, when this server refused it. */
+  readonly rung?: Rung;
+  /** That rule, one of a few names such as `InviteLevel`. */
+  readonly rule?: string;
   /** The transaction ID, when this page sent it. */
   readonly txn?: string;
   /** The ID of the LPDU, when a participant sent it and it came while the page was open. */
@@ -43,10 +57,15 @@ export interface RoomEvent<C = any> {
 
 /** An event of the room's current state. */
 export interface StateEvent<C = any> {
+  /** What it is, such as `m.room.topic`. */
   type: string;
+  /** Which part of the state. */
   stateKey: string;
+  /** The user who sent it. */
   sender: string;
+  /** What it says. */
   content: C;
+  /** Its ID. */
   eventId: string;
 }
 

@@ -1,23 +1,20 @@
 // A server, as one tab has it.
-import type { Notification } from "./module/hublet.js";
+import type { Call, LinkKind, Notice, Notification, Opened, Role, SendError } from "./module/hublet.js";
 import { importLog } from "./archive.js";
 import { answerChannel, bridge, offerChannel } from "./channel.js";
-import { Connection, type Notice, type Opened } from "./connection.js";
+import { Connection } from "./connection.js";
 import { Emitter } from "./emitter.js";
 import { HubletError } from "./error.js";
 import { parseLink } from "./link.js";
 import { Room, serverOf, type Membership } from "./room.js";
 
-/** Who writes: this tab's worker, or that of another tab, to which this one hands its calls. */
-export type Role = "writer" | "proxy";
-
-/** What carries the requests between two servers. */
-export type LinkKind = "tabs" | "port" | "socket" | "rtc" | "http" | "none";
-
 /** Another server that can be reached, or no longer. */
 export interface Peer {
+  /** Its name. */
   server: string;
+  /** What carries the requests. */
   link: LinkKind;
+  /** Whether it can be reached. */
   connected: boolean;
   /** Milliseconds: when that changed. */
   since: number;
@@ -25,15 +22,20 @@ export interface Peer {
 
 /** A request between this server and another. */
 export interface Traffic {
+  /** `out`: this server asked. */
   direction: "out" | "in";
+  /** The other server. */
   server: string;
+  /** What carried it. */
   link: LinkKind;
+  /** The method. */
   method: string;
+  /** Path and query. */
   target: string;
   /** The size of its body. */
   bytes: number;
   /** The status of the answer, or why there was none. */
-  status: number | "unreachable" | "timed_out" | "too_large";
+  status: number | SendError;
   /** How long it took. */
   ms: number;
   /** Events of the transaction that the receiver refused, by ID, with its words. */
@@ -42,29 +44,53 @@ export interface Traffic {
   tampered: boolean;
 }
 
+/** A room of the user's. */
 export interface RoomInfo {
+  /** The room's ID. */
   roomId: string;
+  /** Whether the user is in, is invited or knocks. */
   membership: Membership;
+  /** Its name, where the user is in it and it has one. */
   name?: string;
+  /** The server that orders it, where the user is in it. */
   hub?: string;
 }
 
+/** An invite to a room that the server is not in. */
 export interface Invite {
+  /** The room's ID. */
   roomId: string;
+  /** Who invites. */
   sender: string;
+  /** The server that orders the room. */
   hub: string;
+}
+
+/** A link that waits for the other side's answer. */
+export interface PeerOffer {
+  /** What the other side's `answerPeer` takes. */
+  offer: string;
+  /** Takes what that gave, and answers when the link stands. */
+  accept(answer: string): Promise<Peer>;
 }
 
 /** What happens to a server. */
 export interface HubletEvents {
+  /** Another tab writes from now on, or this one does. */
   role: Role;
+  /** A server can be reached, or no longer. */
   peer: Peer;
+  /** The links were cut, or put back. */
   online: boolean;
+  /** The user has joined a room or left one, or an invite has ended. */
   rooms: RoomInfo[];
+  /** The user is invited. */
   invite: Invite;
+  /** A request was answered, or not. */
   traffic: Traffic;
 }
 
+/** A server, as this tab has it. */
 export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
   /** The server's name: its public key and `.key.invalid`. */
   readonly server: string;
@@ -72,14 +98,19 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
   readonly user: string;
   readonly #connection: Connection;
   readonly #rooms = new Map<string, Promise<Room>>();
+  /** Rooms that are being made. */
+  readonly #making = new Map<string, Promise<Room>>();
   readonly #peers = new Map<string, Peer>();
+  /** Sockets that this page has asked for: whoever writes keeps them. */
+  readonly #sockets: Map<string, string>;
   #role: Role;
   #online = true;
 
   /** Made by `open`. @internal */
-  constructor(connection: Connection, opened: Opened) {
+  constructor(connection: Connection, opened: Opened, sockets: Record<string, string>) {
     super();
     this.#connection = connection;
+    this.#sockets = new Map(Object.entries(sockets));
     this.server = opened.server;
     this.user = opened.user;
     this.#role = opened.role;
@@ -106,8 +137,11 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
   async refresh(): Promise<void> {
     const { info } = await this.#connection.call("info");
     this.#online = info?.online ?? true;
+    // Whoever writes now may not reach whom the writer before it reached.
+    const isReached = new Set(info?.peers.map(({ server }) => server));
+    for (const peer of this.peers) if (!isReached.has(peer.server)) this.#reached({ ...peer, connected: false, since: Date.now() });
     for (const { server, link } of info?.peers ?? []) {
-      if (!this.#peers.get(server)?.connected) this.#peers.set(server, { server, link: link as LinkKind, connected: true, since: Date.now() });
+      if (!this.#peers.get(server)?.connected) this.#peers.set(server, { server, link, connected: true, since: Date.now() });
     }
   }
 
@@ -118,13 +152,11 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
     const opaque = btoa(String.fromCharCode(...new Uint8Array(hash, 0, 16))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
     const roomId = `!${opaque}:${this.server}`;
     const content = transferable ? JSON.stringify({ "hublet.hub_transfer": true }) : undefined;
-    try {
-      await this.#connection.ask(`room:${roomId}`, { type: "create", creator: this.user, public: isPublic, name, content }, "created");
-    } catch (error) {
-      // Its ID follows from the transaction's: a room of that ID is the one that was asked for before.
-      if (!(error instanceof HubletError && error.errcode === "M_BAD_STATE")) throw error;
-    }
-    return this.#opened(roomId);
+    const known = this.#making.get(roomId) ?? this.#rooms.get(roomId);
+    if (known) return known;
+    const making = this.#make(roomId, { type: "create", creator: this.user, public: isPublic, name, content });
+    this.#making.set(roomId, making);
+    return making.finally(() => this.#making.delete(roomId));
   }
 
   /** Joins a room by its link or ID, also where there is an invite. Asked are the servers `via`, else those in the link, the inviter's hub and the server in the room's ID. */
@@ -162,6 +194,7 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
     return invites.map(({ roomId, sender, hub }) => ({ roomId, sender, hub }));
   }
 
+  /** Declines an invite. */
   async rejectInvite(roomId: string): Promise<void> {
     const via = (await this.invites()).filter((invite) => invite.roomId === roomId).map(({ hub }) => hub);
     await this.#connection.ask(`room:${roomId}`, { type: "member", user: this.user, membership: "leave", via }, "accepted");
@@ -184,6 +217,7 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
     await this.#connection.call("offline");
   }
 
+  /** Puts all links back. */
   async goOnline(): Promise<void> {
     await this.#connection.call("online");
   }
@@ -196,9 +230,25 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
     return this.#connect(port, "port");
   }
 
-  /** Keeps a WebSocket to a server that accepts such links. */
-  async connectSocket(server: string, url: string): Promise<void> {
-    await this.#connection.call("socket", { server, url });
+  /**
+   * Keeps a WebSocket to a server that accepts such links, whichever tab writes. Answers when the link stands for the first time.
+   * @throws {HubletError} `unreachable`, when it does not stand now, with the reason: it is tried again, later each time, until `disconnectSocket`. `argument`, when the address is none.
+   */
+  async connectSocket(server: string, url: string): Promise<Peer> {
+    this.#sockets.set(server, url);
+    try {
+      await this.#connection.call("socket", { server, url });
+    } catch (error) {
+      if ((error as HubletError).code === "argument") this.#sockets.delete(server);
+      throw error;
+    }
+    return this.#peers.get(server) ?? { server, link: "socket", connected: true, since: Date.now() };
+  }
+
+  /** Keeps the WebSocket to a server no longer. */
+  async disconnectSocket(server: string): Promise<void> {
+    this.#sockets.delete(server);
+    await this.#connection.call("hangUp", { server });
   }
 
   /** A link over an open data channel, reliable and ordered. Only in the tab that writes; the page has to stay, since workers have no data channels. */
@@ -207,7 +257,7 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
   }
 
   /** Begins a link between two browsers, to be signalled by hand or through a room: `answerPeer` there takes the offer, `accept` here takes its answer. */
-  async offerPeer(config?: RTCConfiguration): Promise<{ offer: string; accept(answer: string): Promise<Peer> }> {
+  async offerPeer(config?: RTCConfiguration): Promise<PeerOffer> {
     const { offer, accept } = await offerChannel(config);
     return { offer, accept: async (answer) => this.connectChannel(await accept(answer)) };
   }
@@ -258,6 +308,7 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
     return (await navigator.storage?.persist?.()) ?? false;
   }
 
+  /** How much is kept for this origin and how much may be, in bytes, and whether it is kept even when room is short. */
   async storage(): Promise<{ used: number; quota: number; persisted: boolean }> {
     const { usage = 0, quota = 0 } = (await navigator.storage?.estimate?.()) ?? {};
     return { used: usage, quota, persisted: (await navigator.storage?.persisted?.()) ?? false };
@@ -271,8 +322,29 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
     for (const room of this.#rooms.values()) room.then((room) => room.end()).catch(() => undefined);
   }
 
+  /** `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Whoever writes is to have our sockets, which may not have been its own. @internal */
+  keepSockets(): void {
+    for (const [server, url] of this.#sockets) this.#connection.call("socket", { server, url }).catch(ignore);
+  }
+
+  /** The room's first events are told before the answer, so that nothing has to be read. */
+  async #make(roomId: string, call: Call): Promise<Room> {
+    const room = new Room(this.#connection, this.server, this.user, roomId);
+    this.#rooms.set(roomId, Promise.resolve(room));
+    try {
+      await this.#connection.ask(`room:${roomId}`, call, "created");
+      return room;
+    } catch (error) {
+      this.#rooms.delete(roomId);
+      // Its ID follows from the transaction's: a room of that ID is the one that was asked for before.
+      if (!(error instanceof HubletError && error.errcode === "M_BAD_STATE")) throw error;
+      return this.#opened(roomId);
+    }
   }
 
   async #connect(port: MessagePort, kind: LinkKind): Promise<Peer> {
@@ -296,18 +368,22 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
       case "told":
         return this.#told(notice.notification);
       case "peer": {
-        const peer: Peer = { server: notice.server, link: notice.link as LinkKind, connected: notice.connected, since: notice.at };
-        this.#peers.set(peer.server, peer);
-        return this.emit("peer", peer);
+        const { server, link, connected, at: since } = notice;
+        return this.#reached({ server, link, connected, since });
       }
       case "online":
         this.#online = notice.online;
         return this.emit("online", notice.online);
       case "traffic": {
         const { notice: _, answer, ...traffic } = notice;
-        return this.emit("traffic", { ...(traffic as unknown as Traffic), refused: refusedOf(answer) });
+        return this.emit("traffic", { ...traffic, refused: refusedOf(answer) });
       }
     }
+  }
+
+  #reached(peer: Peer): void {
+    this.#peers.set(peer.server, peer);
+    this.emit("peer", peer);
   }
 
   #told(notification: Notification): void {
@@ -326,6 +402,7 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
     this.#role = role;
     this.emit("role", role);
     this.refresh().catch(ignore);
+    this.keepSockets();
     for (const room of this.#rooms.values()) room.then((room) => room.catchUp()).catch(ignore);
   }
 }

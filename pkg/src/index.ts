@@ -1,4 +1,7 @@
-// A server in the page: `import { open } from "hublet/browser"`.
+/**
+ * A server in the page: `import { open } from "hublet/browser"`.
+ * @module hublet/browser
+ */
 import { Connection } from "./connection.js";
 import { HubletError } from "./error.js";
 import { Hublet } from "./hublet.js";
@@ -6,10 +9,10 @@ import { Hublet } from "./hublet.js";
 export { parseLink } from "./link.js";
 export { Hublet, HubletError };
 export { Room } from "./room.js";
-export type { HashProof, Proof, SignatureProof } from "./connection.js";
-export type { ErrorCode } from "./error.js";
+export type { Listener } from "./emitter.js";
+export type { ErrorCode, HashProof, LinkKind, Proof, Role, Rung, SendError, SignatureProof } from "./module/hublet.js";
 export type { Check, RoomEvent, StateEvent, Status } from "./event.js";
-export type { HubletEvents, Invite, LinkKind, Peer, Role, RoomInfo, Traffic } from "./hublet.js";
+export type { HubletEvents, Invite, Peer, PeerOffer, RoomInfo, Traffic } from "./hublet.js";
 export type { Member, Membership, RoomEvents, Sent } from "./room.js";
 
 /** How a server is opened. */
@@ -20,6 +23,7 @@ export interface OpenOptions {
   user?: string;
   /** Where its rooms are kept: `indexeddb`, or `memory`, which is gone with the tab and shared with none. */
   store?: "indexeddb" | "memory";
+  /** The ways to other servers. */
   links?: {
     /** To servers in other tabs of this origin; yes unless `false`. */
     tabs?: boolean;
@@ -40,7 +44,8 @@ export async function open(options: OpenOptions = {}): Promise<Hublet> {
   const connection = new Connection(worker());
   try {
     const opened = await connection.open({ name, user, store, links: { tabs: links.tabs ?? true, sockets: links.sockets ?? {} } });
-    const hublet = new Hublet(connection, opened);
+    const hublet = new Hublet(connection, opened, links.sockets ?? {});
+    hublet.keepSockets();
     await hublet.refresh();
     return hublet;
   } catch (error) {

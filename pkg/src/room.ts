@@ -1,21 +1,28 @@
 // A room: what is sent goes to the worker, what happens comes from there. Only the current state is kept here.
-import type { Answer, Call, Notification } from "./module/hublet.js";
+import type { Answer, Call, Notification, Proof } from "./module/hublet.js";
 import { exportLog } from "./archive.js";
-import type { Connection, Proof } from "./connection.js";
+import type { Connection } from "./connection.js";
 import { Emitter } from "./emitter.js";
 import { HubletError } from "./error.js";
 import { echo, readEntry, type Entry, type RoomEvent, type StateEvent } from "./event.js";
 import { writeLink } from "./link.js";
 
+/** A user's standing in a room. */
 export type Membership = "join" | "invite" | "knock" | "leave" | "ban";
 
 /** A user's part in a room. */
 export interface Member {
+  /** The user's ID. */
   user: string;
+  /** The user's server. */
   server: string;
+  /** Whether the user is in, and if not, why. */
   membership: Membership;
+  /** The name to show. */
   displayname?: string;
+  /** The picture to show. */
   avatarUrl?: string;
+  /** What the user may do: 100 all, 0 speak. */
   powerLevel: number;
 }
 
@@ -27,8 +34,11 @@ export interface RoomEvents {
   state: StateEvent;
   /** An event that was there is another now: it was redacted, has outlived the room's policy, fills a hole, or its sender's key has come. */
   updated: RoomEvent;
+  /** A user types, or has stopped. */
   typing: { user: string; typing: boolean };
+  /** A user has read up to that event. */
   receipt: { user: string; eventId: string; ts: number };
+  /** What `sendEphemeral` of another sent. */
   ephemeral: { sender: string; kind: string; data: any };
   /** The hub broke a rule: two events at one place, an event that the rules refuse, or something that it does not serve. */
   problem: { kind: "fork" | "rejected" | "hole"; eventId?: string; error: string };
@@ -36,20 +46,21 @@ export interface RoomEvents {
 
 /** What came of sending an event. */
 export interface Sent {
+  /** The event's ID; at a participant that of what went to the hub, by which `event` finds it too. */
   eventId: string;
+  /** The transaction ID under which it was sent. */
   txn: string;
 }
 
 /** The newest place that any log can have. */
 const NEWEST = Number.MAX_SAFE_INTEGER;
 
-/** How many events an ID is looked for in. */
-const FURTHEST = 5_000;
-
 /** How long an event may take from its acceptance into the log, in milliseconds, before it is looked for there. */
 const PATIENCE = 500;
 
+/** A room that the server is in: what is sent goes out from here, and what happens is told here. */
 export class Room extends Emitter<RoomEvents> implements AsyncIterable<RoomEvent> {
+  /** Its ID: `!…:server`, where it was made. */
   readonly roomId: string;
   readonly #connection: Connection;
   readonly #server: string;
@@ -75,13 +86,13 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<RoomEvent
 
   /** Reads what the server has of the room. @internal */
   async load(): Promise<this> {
-    const { entries } = await this.#ask({ type: "state" }, "entries");
+    // Asked in one breath: nothing is appended in between.
+    const [{ entries }, newest] = await Promise.all([this.#ask({ type: "state" }, "entries"), this.#ask({ type: "history", before: NEWEST, limit: 1 }, "history")]);
     this.#state.clear();
     for (const entry of entries) {
       const event = readEntry(entry, "sent");
       if (event) this.#remember(event);
     }
-    const newest = await this.#ask({ type: "history", before: NEWEST, limit: 1 }, "history");
     this.#last = newest.entries.at(-1)?.position ?? -Infinity;
     return this;
   }
@@ -98,6 +109,7 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<RoomEvent
     return this.hub === this.#server;
   }
 
+  /** Its name, if it has one. */
   get name(): string | undefined {
     return this.#state.get("m.room.name\n")?.content.name;
   }
@@ -125,14 +137,17 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<RoomEvent
     return this.#send("m.room.redaction", undefined, { "hublet.redacts": eventId, ...(reason && { reason }) });
   }
 
+  /** Invites a user, of any server that can be reached. */
   async invite(user: string): Promise<void> {
     await this.#send("m.room.member", user, { membership: "invite" });
   }
 
+  /** Puts a user out; one may come back where the room lets everybody in. */
   async kick(user: string, reason?: string): Promise<void> {
     await this.#send("m.room.member", user, { membership: "leave", ...(reason && { reason }) });
   }
 
+  /** Leaves the room. */
   async leave(): Promise<void> {
     await this.#ask({ type: "member", user: this.#user, membership: "leave" }, "accepted");
   }
@@ -170,22 +185,13 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<RoomEvent
     return { events, end };
   }
 
-  /** One event of the log, by its position, or by its ID among the newest 5,000. */
+  /** One event of the log, by its position, or by its ID: also by the one that `send` answered. */
   async event(idOrPosition: string | number): Promise<RoomEvent> {
-    if (typeof idOrPosition === "number") {
-      const { events } = await this.timeline({ from: idOrPosition, limit: 1 });
-      if (events[0]) return events[0];
-    } else {
-      for (let before = NEWEST, looked = 0; looked < FURTHEST; looked += 200) {
-        const { entries } = await this.#ask({ type: "history", before, limit: 200 }, "history");
-        const found = this.#read(entries).find((event) => event.eventId === idOrPosition);
-        if (found) return found;
-        const first = entries[0];
-        if (!first || entries.length < 200) break;
-        before = first.position;
-      }
-    }
-    throw new HubletError("not_found", `no such event here: ${idOrPosition}`);
+    const call = typeof idOrPosition === "number" ? ({ type: "history", before: idOrPosition + 1, limit: 1 } as const) : ({ type: "event", eventId: idOrPosition } as const);
+    const { entries } = await this.#ask(call, "history");
+    const event = this.#read(entries).find(({ position }) => typeof idOrPosition === "string" || position === idOrPosition);
+    if (!event) throw new HubletError("not_found", `no such event here: ${idOrPosition}`);
+    return event;
   }
 
   /** What each hash and each signature of an event covers. */
@@ -253,6 +259,7 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<RoomEvent
     }
   }
 
+  /** Live, as `events()`. */
   [Symbol.asyncIterator](): AsyncIterableIterator<RoomEvent> {
     return this.events();
   }
@@ -351,7 +358,8 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<RoomEvent
       this.#sending.set(eventId, { txn, event: { ...event, eventId } });
       return { eventId, txn };
     } catch (error) {
-      this.emit("event", { ...event, status: "refused", error: String((error as Error).message) });
+      const { message, rung, rule } = error as HubletError;
+      this.emit("event", { ...event, status: "refused", error: message, rung, rule });
       throw error;
     }
   }

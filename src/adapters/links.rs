@@ -21,8 +21,8 @@ use core::cell::{Cell, RefCell};
 use gloo_timers::callback::Timeout;
 use web_sys::MessagePort;
 
-pub use self::tamper::Tamper;
 use self::{direct::Direct, frame::Frame, socket::Socket, tabs::Tabs};
+pub use self::{socket::SocketError, tamper::Tamper};
 use super::clock;
 use crate::{
     id::ServerName,
@@ -181,10 +181,25 @@ impl Links {
         wait_for_name(direct, PATIENCE, named);
     }
 
-    /// Keeps a socket to a server.
-    pub fn keep_socket(&self, server: String, url: String) {
-        let socket = Socket::keep(&self.inner, server, url);
-        self.inner.sockets.borrow_mut().push(socket);
+    /// Keeps a socket to a server; `stands` is told once whether it stands, or why it does not yet.
+    pub fn keep_socket(&self, server: String, url: String, stands: impl FnOnce(Result<(), SocketError>) + 'static) {
+        let known = self.inner.sockets.borrow().iter().find(|socket| socket.is_to(&server, &url)).cloned();
+        let socket = known.unwrap_or_else(|| {
+            let socket = Socket::keep(&self.inner, server, url);
+            self.inner.sockets.borrow_mut().push(socket.clone());
+            socket
+        });
+        socket.tell(Box::new(stands));
+    }
+
+    /// Keeps the sockets to a server no longer.
+    pub fn drop_sockets(&self, server: &str) {
+        let (dropped, kept): (Vec<_>, Vec<_>) =
+            self.inner.sockets.take().into_iter().partition(|socket| socket.server() == server);
+        self.inner.sockets.replace(kept);
+        for socket in dropped {
+            socket.hang_up(SocketError::Closed("it is kept no longer".into()));
+        }
     }
 
     /// Does something to the next transaction with events that is sent.
@@ -257,7 +272,7 @@ impl Inner {
 
     fn cut(&self) {
         for socket in self.sockets.borrow().iter() {
-            socket.hang_up();
+            socket.hang_up(SocketError::Offline);
         }
         if let Some(tabs) = &*self.tabs.borrow() {
             tabs.post(&Frame::Gone { from: self.us() });

@@ -1,5 +1,8 @@
 //! Web Locks: who holds one is the only one of the origin that does, until it lets go or dies.
 
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;
+
 use alloc::rc::Rc;
 use core::cell::RefCell;
 

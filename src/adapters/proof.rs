@@ -15,8 +15,9 @@ use crate::{
         Event, MAX_DEPTH, MAX_PDU_BYTES, content_hash, content_hash_input, lpdu_hash, lpdu_hash_input, reference_hash,
         rules, sender_signing_input, signing_input,
     },
-    id::{RoomVersionId, ServerName},
-    json::{Limits, Value, parse},
+    id::{KeyId, RoomVersionId, ServerName},
+    json::{Limits, Member, Value, parse},
+    server::{KeyNeeds, ServerKeys},
 };
 
 /// What an event's hashes and signatures cover.
@@ -55,42 +56,67 @@ struct Signed {
 #[serde(untagged)]
 enum Valid {
     Known(bool),
-    /// The name is no key; the server has checked it, but its key is not at hand here.
+    /// The server's name is no key, and its key is neither known nor to be had now.
     Unknown(&'static str),
 }
 
-/// Reads an event of our log, and tells what covers what.
-///
-/// # Errors
-/// When the bytes are no event of that room version.
-pub(super) fn prove(bytes: &[u8], version: &str) -> Result<Proof, Argument> {
-    let version = RoomVersionId::parse(version).map_err(|error| Argument::of("version", error))?;
-    let rules = rules(&version).ok_or_else(|| Argument::of("version", "is none of ours"))?;
-    let document = parse(bytes, rules.key_order, Limits { bytes: MAX_PDU_BYTES, depth: MAX_DEPTH });
-    let document = document.map_err(|error| Argument::of("event", error))?;
-    let event = Event::from_store(document, rules).map_err(|error| Argument::of("event", error))?;
-    let root = event.document().root();
-    let hashes = root.member("hashes");
-    let stated = |hashes: Option<Value<'_>>| text(hashes.and_then(|hashes| hashes.member("sha256")));
-    let lpdu = hashes.and_then(|hashes| hashes.member("lpdu"));
-    Ok(Proof {
-        event_id: reference_hash(&event).to_string(),
-        reference_hash: ByteBuf::from(signing_input(&event)),
-        content_hash: Hash {
-            covers: ByteBuf::from(content_hash_input(&event)),
-            stated: stated(hashes),
-            computed: content_hash(&event).as_str().into(),
-        },
-        lpdu_hash: lpdu.map(|lpdu| Hash {
-            covers: ByteBuf::from(lpdu_hash_input(&event)),
-            stated: stated(Some(lpdu)),
-            computed: lpdu_hash(&event).as_str().into(),
-        }),
-        signatures: signatures(&event),
-    })
+/// An event of our log, of which it is to be told what covers what.
+pub(super) struct Claim(Event);
+
+impl Claim {
+    /// Reads an event.
+    ///
+    /// # Errors
+    /// When the bytes are no event of that room version.
+    pub(super) fn read(bytes: &[u8], version: &str) -> Result<Self, Argument> {
+        let version = RoomVersionId::parse(version).map_err(|error| Argument::of("version", error))?;
+        let rules = rules(&version).ok_or_else(|| Argument::of("version", "is none of ours"))?;
+        let document = parse(bytes, rules.key_order, Limits { bytes: MAX_PDU_BYTES, depth: MAX_DEPTH });
+        let document = document.map_err(|error| Argument::of("event", error))?;
+        Event::from_store(document, rules).map(Self).map_err(|error| Argument::of("event", error))
+    }
+
+    /// The keys that the sender's and the hub's signatures are by, but for those that their names are. What others may have signed is nobody's concern.
+    pub(super) fn signers(&self) -> Vec<KeyNeeds> {
+        let Some(by_server) = self.0.document().root().member("signatures") else { return Vec::new() };
+        let counts = |server: &ServerName| server == self.0.sender_server() || Some(server) == self.0.hub_server();
+        let need = |entry: Member<'_>| {
+            let server = ServerName::parse(&entry.key()).ok().filter(counts)?;
+            if server.key_in_name().is_some() {
+                return None;
+            }
+            let key_ids = entry.value().members().filter_map(|signed| KeyId::parse(&signed.key()).ok()).collect();
+            Some(KeyNeeds { server, key_ids, notary: None })
+        };
+        by_server.members().filter_map(need).collect()
+    }
+
+    /// Tells what covers what; signatures are checked with these keys.
+    pub(super) fn prove(&self, keys: &[ServerKeys]) -> Proof {
+        let event = &self.0;
+        let root = event.document().root();
+        let hashes = root.member("hashes");
+        let stated = |hashes: Option<Value<'_>>| text(hashes.and_then(|hashes| hashes.member("sha256")));
+        let lpdu = hashes.and_then(|hashes| hashes.member("lpdu"));
+        Proof {
+            event_id: reference_hash(event).to_string(),
+            reference_hash: ByteBuf::from(signing_input(event)),
+            content_hash: Hash {
+                covers: ByteBuf::from(content_hash_input(event)),
+                stated: stated(hashes),
+                computed: content_hash(event).as_str().into(),
+            },
+            lpdu_hash: lpdu.map(|lpdu| Hash {
+                covers: ByteBuf::from(lpdu_hash_input(event)),
+                stated: stated(Some(lpdu)),
+                computed: lpdu_hash(event).as_str().into(),
+            }),
+            signatures: signatures(event, keys),
+        }
+    }
 }
 
-fn signatures(event: &Event) -> Vec<Signed> {
+fn signatures(event: &Event, keys: &[ServerKeys]) -> Vec<Signed> {
     let mut found = Vec::new();
     let Some(by_server) = event.document().root().member("signatures") else { return found };
     let sender = event.sender_server().as_str();
@@ -102,9 +128,8 @@ fn signatures(event: &Event) -> Vec<Signed> {
             (true, false) => ("sender", sender_signing_input(event)),
             _ => ("hub", signing_input(event)),
         };
-        let key = ServerName::parse(&server).ok().and_then(|server| server.key_in_name());
-        let key = key.and_then(|key| PreparedKey::prepare(&key).ok());
         for signed in entry.value().members() {
+            let key = key_of(keys, &server, &signed.key());
             let signature = text(Some(signed.value()));
             let valid = match (&key, Signature::parse_lenient(&signature)) {
                 (Some(key), Ok(signature)) => Valid::Known(verify(key, &covers, &signature).is_ok()),
@@ -122,6 +147,16 @@ fn signatures(event: &Event) -> Vec<Signed> {
         }
     }
     found
+}
+
+/// The key that a signature says it is by: the one in the server's name, or one that is known.
+fn key_of(keys: &[ServerKeys], server: &str, key_id: &str) -> Option<PreparedKey> {
+    let server = ServerName::parse(server).ok()?;
+    let known = || {
+        let keys = &keys.iter().find(|keys| keys.server == server)?.keys;
+        keys.iter().find(|known| known.id.as_str() == key_id).map(|known| known.key)
+    };
+    PreparedKey::prepare(&server.key_in_name().or_else(known)?).ok()
 }
 
 fn text(value: Option<Value<'_>>) -> String {

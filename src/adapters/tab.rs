@@ -204,7 +204,7 @@ impl Inner {
             engine.links().open_tabs();
         }
         for (server, url) in &self.options.links.sockets {
-            engine.links().keep_socket(server.clone(), url.clone());
+            engine.links().keep_socket(server.clone(), url.clone(), |_| {});
         }
         self.role.replace(Role::Writer(engine.clone(), held));
         self.writer.replace(Some((self.id.clone(), server.clone())));

@@ -28,7 +28,7 @@ macro_rules! codes {
         }
 
         #[allow(dead_code, reason = "only the bindings generator reads it, and a native build has none")]
-        const UNION: &str = concat!(
+        pub(crate) const UNION: &str = concat!(
             "/** What went wrong, by what a caller can do about it. */\nexport type ErrorCode =",
             $("\n  /** ", $meaning, " */\n  | \"", $text, "\"",)+
             ";\n"

@@ -6,8 +6,9 @@ use alloc::{
     vec::Vec,
 };
 
+use js_sys::{Array, ArrayBuffer, JsString, Reflect};
 use serde::{Serialize, de::DeserializeOwned};
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 
 use crate::json::{Document, KeyOrder, Limits, parse};
 
@@ -25,14 +26,69 @@ impl Argument {
     }
 }
 
+/// The most entries of a list, and how deep objects may nest, in what is read.
+const ENTRIES: u32 = 1 << 16;
+const DEPTH: u32 = 8;
+
+#[wasm_bindgen]
+extern "C" {
+    /// What `js-sys` does not have.
+    #[wasm_bindgen(extends = JsString)]
+    type Text;
+
+    /// Whether it is UTF-16: no half of a surrogate pair stands alone.
+    #[wasm_bindgen(method, catch, js_name = isWellFormed)]
+    fn is_well_formed(this: &Text) -> Result<bool, JsValue>;
+}
+
 /// Reads a plain object; what it must hold beside what the compiler can say is for the caller to check.
 pub(crate) fn from_js<T: DeserializeOwned>(value: JsValue) -> Result<T, Argument> {
+    check(&value, "value", DEPTH)?;
     serde_wasm_bindgen::from_value(value).map_err(|error| Argument(error.to_string()))
+}
+
+/// What is no text, has no end or cannot be read must not come to a reader that expects none of that.
+fn check(value: &JsValue, name: &str, depth: u32) -> Result<(), Argument> {
+    if let Some(text) = value.dyn_ref::<JsString>() {
+        return is_text(text).then_some(()).ok_or_else(|| Argument::of(name, "holds half of a surrogate pair"));
+    }
+    if !value.is_object() || ArrayBuffer::is_view(value) {
+        return Ok(());
+    }
+    if depth == 0 {
+        return Err(Argument::of(name, "nests too deep"));
+    }
+    let unreadable = |_| Argument::of(name, "cannot be read");
+    let depth = depth.saturating_sub(1);
+    if let Some(list) = value.dyn_ref::<Array>() {
+        if list.length() > ENTRIES {
+            return Err(Argument::of(name, "has too many entries"));
+        }
+        return (0..list.length()).try_for_each(|at| {
+            let entry = Reflect::get_u32(value, at).map_err(unreadable)?;
+            check(&entry, name, depth)
+        });
+    }
+    for key in Reflect::own_keys(value).map_err(unreadable)? {
+        let name = key.as_string().unwrap_or_default();
+        check(&Reflect::get(value, &key).map_err(unreadable)?, &name, depth)?;
+    }
+    Ok(())
+}
+
+/// A text as JavaScript has it; nothing where it is none in Unicode's sense.
+pub(crate) fn text(text: &JsString) -> Option<String> {
+    is_text(text).then(|| String::from(text))
+}
+
+/// A browser that cannot tell puts something else in place of what is no text.
+fn is_text(text: &JsString) -> bool {
+    text.unchecked_ref::<Text>().is_well_formed().unwrap_or(true)
 }
 
 /// A field of a plain object, if it is set.
 pub(crate) fn field(object: &JsValue, name: &str) -> Option<JsValue> {
-    js_sys::Reflect::get(object, &name.into()).ok().filter(|value| !value.is_undefined())
+    Reflect::get(object, &name.into()).ok().filter(|value| !value.is_undefined())
 }
 
 /// Writes a plain object.

@@ -1,9 +1,17 @@
 //! The types that TypeScript sees in place of plain objects: written beside the forms that read and write them.
 
+#[cfg(test)]
+pub(crate) mod declared;
+#[cfg(test)]
+mod tests;
+
 use wasm_bindgen::prelude::wasm_bindgen;
 
+#[allow(dead_code, reason = "only the bindings generator reads it, and a native build has none")]
+pub(crate) const DECLARATIONS: &str = include_str!("door.d.ts");
+
 #[wasm_bindgen(typescript_custom_section)]
-const DOOR: &str = include_str!("door.d.ts");
+const DOOR: &str = DECLARATIONS;
 
 #[wasm_bindgen]
 extern "C" {

@@ -32,6 +32,15 @@ const MODULES: [Module; 2] = [
     Module { name: "browser", features: "browser", folder: "pkg/browser/module", limit: BROWSER_LIMIT },
 ];
 
+/// What the generator declares without a word, and the words for it.
+const SILENT: [(&str, &str); 5] = [
+    ("    free(): void;", "Gives its memory back; it is of no use afterwards."),
+    ("    [Symbol.dispose](): void;", "`free`, for `using`."),
+    ("export type InitInput =", "A module, its bytes, or where it is fetched from."),
+    ("export type SyncInitInput =", "A module, or its bytes."),
+    ("export interface InitOutput {", "What the module itself exports. @internal"),
+];
+
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Builds both modules, and what a page sees of the second.
@@ -142,7 +151,22 @@ fn generate(module: &Path, out: &Path) -> Result<()> {
         out.as_os_str(),
         module.as_os_str(),
     ];
-    wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(arguments)
+    wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(arguments)?;
+    document(&out.join("hublet.d.ts"))
+}
+
+/// Puts words to what the generator declares.
+fn document(declarations: &Path) -> Result<()> {
+    let failed = || format!("cannot document {}", declarations.display());
+    let text = fs::read_to_string(declarations).with_context(failed)?;
+    let documented = |line: &str| match SILENT.iter().find(|(silent, _)| line.starts_with(silent)) {
+        Some((_, words)) => {
+            let indent = line.get(..line.len().saturating_sub(line.trim_start().len())).unwrap_or_default();
+            format!("{indent}/** {words} */\n{line}\n")
+        }
+        None => format!("{line}\n"),
+    };
+    fs::write(declarations, text.lines().map(documented).collect::<String>()).with_context(failed)
 }
 
 /// The features named here are those that rustc turns on for this target; the module uses no others.

@@ -76,6 +76,26 @@ test("a room is made, spoken in, and there again after a reload", async () => {
   await tab.close();
 });
 
+test("one transaction ID makes one room, at once and again", async () => {
+  const tab = await browser.tab();
+  const seen = await tab.evaluate(async () => {
+    const first = await hublet.open({ name: "once", user: "ann" });
+    const wish = { name: "Once", txn: "t" };
+    const made = await Promise.all([first.createRoom(wish), first.createRoom(wish)]);
+    const [room] = made;
+    const state = (await room.state()).map(({ type }) => type);
+    const sent = new Promise((resolve) => room.addEventListener("event", ({ detail }) => detail.status === "sent" && resolve(detail.position)));
+    await room.sendMessage("first");
+    const position = await sent;
+    await first.close();
+    const second = await hublet.open({ name: "once", user: "ann" });
+    const again = await second.createRoom(wish);
+    return { isOne: made[0] === made[1], state: state.length, position, name: again.name, same: again.roomId === room.roomId, rooms: (await second.rooms()).length, events: (await again.timeline()).events.length };
+  });
+  assert.deepEqual(seen, { isOne: true, state: 6, position: 6, name: "Once", same: true, rooms: 1, events: 7 });
+  await tab.close();
+});
+
 test("a redacted event is told, and shows no content any more", async () => {
   const tab = await browser.tab();
   const seen = await tab.evaluate(async () => {
@@ -94,13 +114,16 @@ test("a redacted event is told, and shows no content any more", async () => {
 test("what is refused says why, and what is wrong is named", async () => {
   const tab = await browser.tab();
   const codes = await tab.evaluate(async () => {
-    const code = (promise) => promise.then(() => "none", (error) => [error instanceof hublet.HubletError, error.code, error.errcode ?? null]);
+    const code = (promise) => promise.then(() => "none", (error) => [error instanceof hublet.HubletError, error.code, error.errcode ?? null, error.rung ?? null, error.rule ?? null]);
     const server = await hublet.open({ name: "refused", store: "memory" });
     const room = await server.createRoom({});
     const shown = [];
-    room.addEventListener("event", ({ detail }) => shown.push(detail.status));
+    room.addEventListener("event", ({ detail }) => shown.push([detail.status, detail.rung ?? null, detail.rule ?? null]));
     return [
       await code(room.setState("m.room.member", "@nobody:example.org", { membership: "dance" })),
+      await code(room.send("m.room.message", { body: "half of a pair: \ud800" })),
+      await code(room.send("m.room.message", { number: 2 ** 53 })),
+      await code(room.event("$none")),
       await code(server.room("!none:example.org")),
       await code(server.joinRoom("no link")),
       await code(hublet.open({ user: "A B" })),
@@ -109,12 +132,22 @@ test("what is refused says why, and what is wrong is named", async () => {
     ];
   });
   assert.deepEqual(codes, [
-    [true, "refused", "M_FORBIDDEN"],
-    [true, "not_found", "M_NOT_FOUND"],
-    [true, "argument", null],
-    [true, "argument", null],
-    ["sending", "refused"],
-    [true, "closed", null],
+    [true, "refused", "M_FORBIDDEN", "rules", "MembershipUnknown"],
+    [true, "argument", null, null, null],
+    [true, "refused", "M_BAD_JSON", "schema", "Number"],
+    [true, "argument", null, null, null],
+    [true, "not_found", "M_NOT_FOUND", null, null],
+    [true, "argument", null, null, null],
+    [true, "argument", null, null, null],
+    [
+      ["sending", null, null],
+      ["refused", "rules", "MembershipUnknown"],
+      ["sending", null, null],
+      ["refused", null, null],
+      ["sending", null, null],
+      ["refused", "schema", "Number"],
+    ],
+    [true, "closed", null, null, null],
   ]);
   await tab.close();
 });

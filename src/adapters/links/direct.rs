@@ -100,6 +100,11 @@ impl Direct {
         self.claimed.borrow().clone().filter(|_| self.is_proven.get())
     }
 
+    /// Who says it is there, proved or not.
+    pub(super) fn claimed(&self) -> Option<String> {
+        self.claimed.borrow().clone()
+    }
+
     pub(super) const fn kind(&self) -> &'static str {
         self.kind
     }

@@ -1,6 +1,7 @@
 //! What a page may ask of the server, whichever tab it is in.
 
 use alloc::{
+    boxed::Box,
     format,
     rc::Rc,
     string::{String, ToString},
@@ -17,8 +18,8 @@ use crate::{
     adapters::{
         backup,
         engine::Engine,
-        links::Tamper,
-        proof::{Proof, prove},
+        links::{SocketError, Tamper},
+        proof::{Claim, Proof},
         store::StoreError,
     },
     bindings::{
@@ -27,7 +28,7 @@ use crate::{
         form::{self, Argument, field},
         input::address,
     },
-    server::{Address, Call},
+    server::{Address, Answer, Call, KeyNeeds, PeerCall, ServerKeys},
 };
 
 /// Why a call came to nothing, as the page's error.
@@ -94,11 +95,17 @@ pub(super) fn run(engine: &Rc<Engine>, call: &JsValue, done: impl FnOnce(JsValue
             done(Came::Done(true));
         }
         "proof" => {
-            let read = || -> Result<Proof, Argument> {
+            let read = || -> Result<Claim, Argument> {
                 let event: ByteBuf = form::from_js(form::needed(field(call, "event"), "event")?)?;
-                prove(&event, &form::needed(text(call, "version"), "version")?)
+                Claim::read(&event, &form::needed(text(call, "version"), "version")?)
             };
-            done(read().map_or_else(|error| Came::Error(error.into()), Came::Proof));
+            match read() {
+                Ok(claim) => {
+                    let needs = claim.signers();
+                    with_keys(engine.clone(), needs, Vec::new(), move |keys| done(Came::Proof(claim.prove(&keys))));
+                }
+                Err(error) => done(Came::Error(error.into())),
+            }
         }
         "tamper" => {
             let is_request = text(call, "where").is_some_and(|place| place == "request");
@@ -115,12 +122,15 @@ pub(super) fn run(engine: &Rc<Engine>, call: &JsValue, done: impl FnOnce(JsValue
             None => done(Came::Error(Failed::from(Argument::of("port", "must be a MessagePort")))),
         },
         "socket" => match (text(call, "server"), text(call, "url")) {
-            (Some(server), Some(url)) => {
-                engine.links().keep_socket(server, url);
-                done(Came::Done(true));
-            }
+            (Some(server), Some(url)) => engine.links().keep_socket(server, url, move |stands| {
+                done(stands.map_or_else(|error| Came::Error(error.into()), |()| Came::Done(true)));
+            }),
             _ => done(Came::Error(Failed::from(Argument::of("socket", "needs a server and a url")))),
         },
+        "hangUp" => {
+            engine.links().drop_sockets(&text(call, "server").unwrap_or_default());
+            done(Came::Done(true));
+        }
         "export" => {
             let engine = engine.clone();
             spawn_local(async move {
@@ -141,6 +151,24 @@ pub(super) fn run(engine: &Rc<Engine>, call: &JsValue, done: impl FnOnce(JsValue
         }
         other => done(Came::Error(Failed::from(Argument::of("type", format!("no call is named `{other}`"))))),
     }
+}
+
+/// Hands over the keys of these servers, as far as they are known or can be had.
+fn with_keys(
+    engine: Rc<Engine>,
+    mut needs: Vec<KeyNeeds>,
+    mut found: Vec<ServerKeys>,
+    done: impl FnOnce(Vec<ServerKeys>) + 'static,
+) {
+    let Some(need) = needs.pop() else { return done(found) };
+    let (next, peer) = (engine.clone(), Address::Peer(need.server.clone()));
+    let further: Box<dyn FnOnce(_)> = Box::new(move |answer| {
+        if let Ok(Answer::Keys(keys)) = answer {
+            found.push(keys);
+        }
+        with_keys(next, needs, found, done);
+    });
+    engine.ask(peer, Call::Peer(PeerCall::Keys(need)), further);
 }
 
 fn text(call: &JsValue, name: &str) -> Option<String> {
@@ -171,6 +199,16 @@ impl From<Argument> for Failed {
     }
 }
 
+impl From<SocketError> for Failed {
+    fn from(error: SocketError) -> Self {
+        let code = match error {
+            SocketError::Address(_) => "argument",
+            _ => "unreachable",
+        };
+        Self { code, message: error.to_string() }
+    }
+}
+
 impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Self {
         let code = match error {
@@ -181,5 +219,64 @@ impl From<StoreError> for Failed {
             StoreError::Failed(_) => "store",
         };
         Self { code, message: error.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use serde_bytes::ByteBuf;
+
+    use super::{Came, Failed, Info, PeerInfo};
+    use crate::{
+        adapters::{links::SocketError, page::assert_fits, proof::Claim, store::StoreError},
+        bindings::form::Argument,
+        server::{Answer, SendError},
+        testing::duo::Duo,
+    };
+
+    #[test]
+    fn what_comes_of_a_call_is_as_declared() {
+        let peers = ["tabs", "port", "socket", "rtc"].map(|link| PeerInfo { server: "hub.example".into(), link });
+        let mut duo = Duo::joined();
+        let proofs =
+            duo.hub_log().into_iter().map(|(.., event)| Claim::read(&event.unwrap(), "I.1").unwrap().prove(&[]));
+        for came in [
+            Came::Answer(Answer::Unreachable(SendError::TooLarge).into()),
+            Came::Info(Info { online: true, peers: peers.into() }),
+            Came::Bytes(ByteBuf::from(vec![255])),
+            Came::Named("hub.example".into()),
+            Came::Done(true),
+        ]
+        .into_iter()
+        .chain(proofs.map(Came::Proof))
+        {
+            assert_fits(&came, "Told");
+        }
+    }
+
+    #[test]
+    fn every_failure_has_a_code_that_is_declared() {
+        let stores = [
+            StoreError::Quota,
+            StoreError::Blocked,
+            StoreError::Newer,
+            StoreError::Denied,
+            StoreError::Failed("lost".into()),
+        ];
+        let sockets = [
+            SocketError::Address("none".into()),
+            SocketError::Offline,
+            SocketError::Closed("code 1006".into()),
+            SocketError::Other("other.example".into()),
+            SocketError::Silent,
+        ];
+        let others =
+            [Failed::nameless(), Failed::not_here(), Failed::unsupported("locks"), Argument("a".into()).into()];
+        let failed = stores.into_iter().map(Failed::from).chain(sockets.into_iter().map(Failed::from)).chain(others);
+        for failed in failed {
+            assert_fits(&Came::Error(failed), "Told");
+        }
     }
 }

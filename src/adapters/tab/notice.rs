@@ -135,3 +135,34 @@ pub(super) fn number(told: &mut JsValue, id: u32) {
     // What came of a call is a plain object.
     let _ = Reflect::set(told, &"id".into(), &id.into());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Failed, Notice, Status, Told, Traffic};
+    use crate::{adapters::page::assert_fits, id::UserId, server::Notification};
+
+    #[test]
+    fn what_a_page_is_told_is_as_declared() {
+        let user = UserId::parse("@a:hub.example").unwrap();
+        let traffic = |direction, link, status, answer: Option<&str>| {
+            let answer = answer.map(Into::into);
+            let (server, method, target) = ("hub.example".into(), "PUT".into(), "/send/1".into());
+            Traffic { direction, server, link, method, target, bytes: 1, status, ms: 2, answer, tampered: false }
+        };
+        for notice in [
+            Notice::from(Notification::ToDevice { user }),
+            Notice::Peer { server: "hub.example".into(), link: "tabs", connected: true, at: 1.5 },
+            Notice::Online { online: false },
+            Notice::Traffic(traffic("out", "rtc", Status::Code(200), Some("{}")).into()),
+            Notice::Traffic(traffic("in", "none", Status::Word("timed_out"), None).into()),
+        ] {
+            assert_fits(&notice, "Notice");
+        }
+        for role in ["writer", "proxy"] {
+            assert_fits(&Told::opened("hub.example".into(), "@a:hub.example".into(), role), "Told");
+            assert_fits(&Told::role(role), "Told");
+        }
+        assert_fits(&Told::done(7), "Told");
+        assert_fits(&Told::failed(0, &Failed::unsupported("locks")), "Told");
+    }
+}

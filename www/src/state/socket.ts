@@ -1,4 +1,4 @@
-import type { Hublet } from "hublet/browser";
+import type { Hublet, HubletError } from "hublet/browser";
 
 import { serverOf } from "../names";
 
@@ -7,8 +7,6 @@ import { serverOf } from "../names";
  */
 const PARAMETER = "socket";
 const KNOWN = "hublet-demo-socket ";
-/** How long a link may take to stand, in milliseconds. */
-const PATIENCE = 10_000;
 
 export function socketOf(link: string): string | undefined {
   return URL.parse(link)?.searchParams.get(PARAMETER) ?? undefined;
@@ -30,14 +28,7 @@ export function knownSocket(roomId: string): string | undefined {
 export async function connect(hublet: Hublet, roomId: string, socket: string): Promise<void> {
   const hub = serverOf(roomId);
   sessionStorage.setItem(KNOWN + roomId, socket);
-  const stands = (): boolean => hublet.peers.some(({ server, connected }) => server === hub && connected);
-  if (stands()) return;
-  await hublet.connectSocket(hub, socket);
-  const ending = new AbortController();
-  await new Promise<void>((resolve, reject) => {
-    const look = (): void => void (stands() && resolve());
-    hublet.addEventListener("peer", look, { signal: ending.signal });
-    setTimeout(() => reject(new Error(`There is no hub called ${hub} behind ${socket}, or it does not answer.`)), PATIENCE);
-    look();
-  }).finally(() => ending.abort());
+  await hublet.connectSocket(hub, socket).catch((error: HubletError) => {
+    throw new Error(`There is no hub called ${hub} behind ${socket}, or it does not answer: ${error.message}.`, { cause: error });
+  });
 }
