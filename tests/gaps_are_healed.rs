@@ -318,6 +318,23 @@ fn a_hole_that_nobody_fills_is_asked_for_ever_more_rarely_and_then_no_more() {
     }
     assert_eq!(asked[..4], [600, 1_200, 2_400, 4_800]);
     assert_eq!(asked.len(), 8, "{asked:?}");
+    // The same where the machine lives only from one alarm to the next.
+    let (mut brief, _) = with_hole(|duo| duo.say("withheld"));
+    let (mut again, began) = (Vec::new(), brief.part.now);
+    for _ in 0..100 {
+        wake(&mut brief);
+        if brief.waiting() == 0 {
+            break;
+        }
+        again.push((brief.part.now - began) / 1_000);
+        while brief.waiting() > 0 {
+            brief.answer_with(silence());
+        }
+        let at = brief.part.wake.map_or(brief.part.now, |at| at.millis());
+        brief.restart_part();
+        brief.part.wake_after(at.saturating_sub(brief.part.now));
+    }
+    assert_eq!(again, asked);
     duo.restart_part();
     duo.part.wake_after(60_000);
     duo.part.wake_after(86_400_000);

@@ -74,7 +74,7 @@ impl Work for Ask {
                 let row = rows.iter().flatten().next();
                 let read = |row: &Row| Some((position_of(&row.key).ok()?, LogEntry::decode(&row.value).ok()?));
                 let Some((position, LogEntry::Hole { event_id: Some(event_id) })) = row.and_then(read) else {
-                    return Progress::Done(Vec::new());
+                    return end(None);
                 };
                 self.hole = Some((position, event_id));
                 self.sources = sources(context, moment);
@@ -88,7 +88,7 @@ impl Work for Ask {
             _ => {
                 let queries = context.holes.round(moment.now, 1);
                 if queries.is_empty() || context.is_hub() || !context.are_in_room() {
-                    return Progress::Done(Vec::new());
+                    return end(None);
                 }
                 self.stage = Stage::Hole;
                 Progress::Read(queries)
@@ -114,7 +114,7 @@ fn sources(context: &Context, moment: Moment) -> Vec<ServerName> {
 
 impl Ask {
     fn next(&mut self, context: &Context, moment: Moment) -> Progress {
-        let Some((position, event_id)) = self.hole else { return Progress::Done(Vec::new()) };
+        let Some((position, event_id)) = self.hole else { return end(None) };
         match self.sources.pop() {
             Some(source) => {
                 let event_id = percent::encode(&alloc::format!("{event_id}"));
@@ -125,8 +125,7 @@ impl Ask {
                 progress
             }
             // After some days of asking it stays a hole.
-            None if context.holes.has_waited_longest() => Progress::Write(Box::new(GiveUp { position })),
-            None => Progress::Done(Vec::new()),
+            None => end(Some(position).filter(|_| context.holes.has_waited_longest())),
         }
     }
 
@@ -159,15 +158,22 @@ impl Ask {
     }
 }
 
-/// Lets a hole be.
-struct GiveUp {
-    position: i64,
+/// Ends a round that has filled nothing; a hole that is given up is let be.
+fn end(given_up: Option<i64>) -> Progress {
+    Progress::Write(Box::new(End { given_up }))
 }
 
-impl Work for GiveUp {
+struct End {
+    given_up: Option<i64>,
+}
+
+impl Work for End {
     fn step(&mut self, context: &mut Context, _: Moment, _: Resume) -> Progress {
         let mut change = Change::default();
-        context.holes.remove(self.position, &mut change.batch);
+        if let Some(position) = self.given_up {
+            context.holes.remove(position, &mut change.batch);
+        }
+        context.holes.keep_times(&mut change.batch);
         Progress::Commit(change)
     }
 }
@@ -226,7 +232,7 @@ impl Fill {
 
 impl Work for Fill {
     fn step(&mut self, context: &mut Context, moment: Moment, resume: Resume) -> Progress {
-        let Some(pdu) = self.pdu.take() else { return Progress::Done(Vec::new()) };
+        let Some(pdu) = self.pdu.take() else { return end(None) };
         match (resume, self.state.take()) {
             (Resume::Rows(rows), Some(state)) => {
                 let mut known = KnownLog::default();
@@ -238,7 +244,7 @@ impl Work for Fill {
                 match authorize::pdu(*pdu, Before { state: &state, known: &known }) {
                     Ok(pdu) => self.write(context, moment, &pdu.into_verified(), (known, redacts)),
                     // What we know of the state there may be too little. It has its turn again.
-                    Err(_) => Progress::Done(Vec::new()),
+                    Err(_) => end(None),
                 }
             }
             (Resume::Rows(rows), None) => match self.read(context, &pdu, &rows) {
@@ -246,7 +252,7 @@ impl Work for Fill {
                     self.pdu = Some(pdu);
                     Progress::Read(queries)
                 }
-                None => Progress::Done(Vec::new()),
+                None => end(None),
             },
             _ => {
                 let queries = self.queries(&pdu);
@@ -281,6 +287,7 @@ impl Fill {
             context.ages(event, position, batch);
         }
         context.holes.remove(position, batch);
+        context.holes.keep_times(batch);
         let hub_before = context.hub().cloned();
         if set_state(context, event, event_id, position, &mut change) {
             change.follow.extend(accounts::of_event(context, event));

@@ -1,4 +1,6 @@
 //! Positions of the log that are to be looked at again, in rounds that grow rarer: each has its turn, also after a restart.
+//!
+//! When the next round is due is kept in a row: where a machine lives for seconds, it would otherwise begin to wait anew whenever it is woken.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -13,13 +15,13 @@ use crate::{
 /// The first round begins after this time, then each after twice as long.
 const FIRST_WAIT: Duration = Duration::from_secs(600);
 
-/// The first round after the room was opened; also the time between two rounds until all have had their turn.
-const AFTER_OPENING: Duration = Duration::from_secs(60);
+/// The time between two rounds until all have had their turn.
+const BETWEEN: Duration = Duration::from_secs(60);
 
 /// The longest time between two rounds.
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
 
-/// The positions, each with a row in [`Table::Meta`] under a prefix.
+/// The positions, each with a row in [`Table::Meta`] under a prefix; under the prefix alone, when the next round is due and how long to wait after it.
 #[derive(Debug)]
 pub(in crate::server::room) struct Later {
     prefix: &'static [u8],
@@ -41,15 +43,20 @@ impl Later {
         Query::prefix(Table::Meta, prefix, u32::MAX)
     }
 
-    /// The positions of the rows found.
+    /// As the rows say that were found.
     pub(in crate::server::room) fn open(
         prefix: &'static [u8],
         rows: &[Row],
         now: Timestamp,
     ) -> Result<Self, DecodeError> {
-        let position = |row: &Row| position_of(row.key.strip_prefix(prefix).unwrap_or_default());
-        let positions = rows.iter().map(position).collect::<Result<_, _>>()?;
-        Ok(Self { positions, due: now.saturating_add(AFTER_OPENING), ..Self::new(prefix) })
+        let mut later = Self { due: now, ..Self::new(prefix) };
+        for row in rows {
+            match row.key.strip_prefix(prefix).unwrap_or_default() {
+                [] => (later.due, later.wait) = read_times(&row.value, now)?,
+                position => drop(later.positions.insert(position_of(position)?)),
+            }
+        }
+        Ok(later)
     }
 
     /// Adds a position.
@@ -57,6 +64,7 @@ impl Later {
         if self.positions.is_empty() {
             self.wait = FIRST_WAIT;
             self.due = now.saturating_add(FIRST_WAIT);
+            self.keep_times(batch);
         }
         self.positions.insert(position);
         batch.put(Table::Meta, self.key(position), []);
@@ -73,6 +81,12 @@ impl Later {
         batch.delete(Table::Meta, self.key(position));
     }
 
+    /// Writes when the next round is due: to be called once a round has come to its end.
+    pub(super) fn keep_times(&self, batch: &mut WriteBatch) {
+        let wait = u64::try_from(self.wait.as_millis()).unwrap_or(u64::MAX);
+        batch.put(Table::Meta, self.prefix, [self.due.millis(), wait].map(u64::to_be_bytes).concat());
+    }
+
     /// Whether rounds do not grow rarer any more.
     pub(super) fn has_waited_longest(&self) -> bool {
         self.wait >= LONGEST_WAIT
@@ -87,7 +101,7 @@ impl Later {
         }
         self.last = due.last().copied().unwrap_or(i64::MAX);
         let is_last = self.positions.iter().next_back().is_none_or(|end| *end <= self.last);
-        self.due = now.saturating_add(if is_last { self.wait } else { AFTER_OPENING });
+        self.due = now.saturating_add(if is_last { self.wait } else { BETWEEN });
         if is_last {
             self.wait = self.wait.saturating_mul(2).min(LONGEST_WAIT);
         }
@@ -99,10 +113,55 @@ impl Later {
     }
 }
 
+/// When the next round is due, and how long to wait after it. A clock that was set back makes nobody wait longer than ever.
+fn read_times(value: &[u8], now: Timestamp) -> Result<(Timestamp, Duration), DecodeError> {
+    let (&[due, wait], []) = value.as_chunks() else {
+        return Err(DecodeError("the times of rounds are not two numbers"));
+    };
+    let due = Timestamp::new(u64::from_be_bytes(due)).min(now.saturating_add(LONGEST_WAIT));
+    Ok((due, Duration::from_millis(u64::from_be_bytes(wait)).clamp(FIRST_WAIT, LONGEST_WAIT)))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{FIRST_WAIT, Later, entry};
-    use crate::{id::Timestamp, store::WriteBatch};
+    use super::{FIRST_WAIT, LONGEST_WAIT, Later, entry};
+    use crate::{
+        id::Timestamp,
+        store::{Row, Table, WriteBatch, memory::MemoryStore},
+    };
+
+    #[test]
+    fn when_the_next_round_is_due_outlives_a_restart() {
+        let (mut later, mut store, mut now) = (Later::new(b"x/"), MemoryStore::new(), Timestamp::new(5_000));
+        let mut waits = alloc::vec::Vec::new();
+        let mut batch = WriteBatch::new();
+        later.add(7, now, &mut batch);
+        for _ in 0..4 {
+            store.apply(core::mem::take(&mut batch));
+            let rows = store.read(&Later::query(b"x/"));
+            later = Later::open(b"x/", &rows, now).unwrap();
+            let due = later.next_due().unwrap();
+            waits.push(due.saturating_since(now).as_secs());
+            now = due;
+            assert_eq!(later.round(now, 100), [entry(7)]);
+            later.keep_times(&mut batch);
+        }
+        let first = FIRST_WAIT.as_secs();
+        assert_eq!(waits, [first, first, 2 * first, 4 * first]);
+        // A row of an earlier form has no times, and one from a clock that ran ahead says too late ones.
+        let mut bare = WriteBatch::new();
+        bare.put(Table::Meta, b"y/\x80\0\0\0\0\0\0\x01", []);
+        store.apply(bare);
+        let open =
+            |store: &MemoryStore, now| Later::open(b"y/", &store.read(&Later::query(b"y/")), now).unwrap().next_due();
+        assert_eq!(open(&store, now), Some(now));
+        let mut ahead = WriteBatch::new();
+        ahead.put(Table::Meta, b"y/", [u64::MAX, 1].map(u64::to_be_bytes).concat());
+        store.apply(ahead);
+        assert_eq!(open(&store, now), Some(now.saturating_add(LONGEST_WAIT)));
+        let torn = [Row { key: b"y/".to_vec(), value: b"torn".to_vec() }];
+        assert!(Later::open(b"y/", &torn, now).is_err());
+    }
 
     #[test]
     fn every_position_has_its_turn() {

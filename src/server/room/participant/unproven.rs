@@ -46,7 +46,7 @@ impl Work for Recheck {
             }
             Resume::Rows(rows) => {
                 self.pdus = rows.iter().flatten().filter_map(|row| read(context, row)).collect();
-                let Some(hub) = context.hub().cloned() else { return Progress::Done(Vec::new()) };
+                let Some(hub) = context.hub().cloned() else { return self.check(context, moment) };
                 let needs = verify::missing_keys(&context.keys, self.pdus.iter().map(|(_, pdu)| pdu), &hub);
                 if needs.is_empty() {
                     return self.check(context, moment);
@@ -81,8 +81,7 @@ impl Recheck {
             Ok(_) | Err(VerifyError::KeyUnknown(_)) => None,
             Err(_) => Some((position, Found::Forged)),
         });
-        let found: Vec<_> = found.collect();
-        if found.is_empty() { Progress::Done(Vec::new()) } else { Progress::Write(Box::new(Prove { found })) }
+        Progress::Write(Box::new(Prove { found: found.collect() }))
     }
 }
 
@@ -92,17 +91,20 @@ enum Found {
     Forged,
 }
 
-/// Writes what was found, in its turn.
+/// Writes what was found, in its turn, and when the next round is due.
 struct Prove {
     found: Vec<(i64, Found)>,
 }
 
 impl Work for Prove {
     fn step(&mut self, context: &mut Context, _: Moment, resume: Resume) -> Progress {
-        let Resume::Rows(rows) = resume else {
-            return Progress::Read(self.found.iter().map(|(position, _)| entry(*position)).collect());
+        let rows = match resume {
+            Resume::Rows(rows) => rows,
+            _ if self.found.is_empty() => Vec::new(),
+            _ => return Progress::Read(self.found.iter().map(|(position, _)| entry(*position)).collect()),
         };
         let mut change = Change::default();
+        context.unproven.keep_times(&mut change.batch);
         for ((position, found), rows) in self.found.iter().zip(&rows) {
             let stored = rows.first().and_then(|row| LogEntry::decode(&row.value).ok());
             if let Some(LogEntry::Event(stored)) = stored {
