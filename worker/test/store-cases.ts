@@ -18,6 +18,15 @@ export class Cases extends DurableObject {
     });
   }
 
+  /** The bytes that a batch adds to what the object holds. */
+  grow(batch: string): number {
+    const store = new Store(this.ctx.storage);
+    store.apply(Uint8Array.of());
+    const before = this.ctx.storage.sql.databaseSize;
+    store.apply(fromHex(batch));
+    return this.ctx.storage.sql.databaseSize - before;
+  }
+
   /** Applies a batch that cannot be applied as a whole, then reads. */
   fail(batch: string, tooLarge: number, query: string): { error: string; rows: string } {
     const store = new Store(this.ctx.storage);
@@ -38,7 +47,7 @@ export class Cases extends DurableObject {
 
 export default {
   async fetch(request, env): Promise<Response> {
-    const { name, method, parameters } = await request.json<{ name: string; method: "run" | "fail"; parameters: never }>();
+    const { name, method, parameters } = await request.json<{ name: string; method: "run" | "fail" | "grow"; parameters: never }>();
     const cases = env.CASES.getByName(name);
     return Response.json(await (cases[method] as (...given: unknown[]) => unknown)(...(parameters as unknown[])));
   },

@@ -77,6 +77,15 @@ test("many queries at once are answered in their order, whatever they ask for", 
   assert.deepEqual(await call("many", "run", [{ read, rows: asked.map(() => "00000000").join("") }, { apply: put.join("") }, { read, rows }]), []);
 });
 
+test("a log takes little more room than its events", async () => {
+  const hex = (bytes) => Buffer.from(bytes).toString("hex");
+  const [events, size] = [300, 1_250];
+  const field = (bytes) => hex([0, 0, bytes.length >> 8, bytes.length & 0xff]) + hex(bytes);
+  const put = (number) => `0101${field([0x80, 0, 0, 0, 0, 0, number >> 8, number & 0xff])}${field(Array(size).fill(7))}`;
+  const grown = await call("growing", "grow", Array.from({ length: events }, (_, number) => put(number)).join(""));
+  assert.ok(grown > events * size && grown < events * size * 1.25, `${grown} bytes`);
+});
+
 test("a batch that fails leaves nothing", async () => {
   // One row, key 01 and value 02, in the first table but one; then one whose value no row of the platform can hold.
   const [put, all] = ["0101" + "0000000101" + "0000000102", "010000ffffffff" + "00000000" + "00000000"];
