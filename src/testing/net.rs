@@ -216,6 +216,7 @@ impl Net {
     /// Drops a server's machines, and wakes those anew that have something to do; what is on the wire stays there.
     pub fn restart(&mut self, name: &ServerName) {
         let moment = self.moment();
+        self.forget_callers(name);
         if let Some(server) = self.servers.get_mut(name) {
             server.restart(moment);
         }
@@ -226,9 +227,20 @@ impl Net {
         self.collect(name);
     }
 
+    /// Nobody waits any more for the answers that a server asked for: tickets count anew after a start, and one would be taken for another's.
+    fn forget_callers(&mut self, name: &ServerName) {
+        for packet in self.wire.iter_mut().chain(self.serving.values_mut()) {
+            let asker = if matches!(packet.way, Way::Request) { &packet.from } else { &packet.to };
+            if asker == name {
+                packet.caller = None;
+            }
+        }
+    }
+
     /// A server starts anew with a key of that ID; the one so far is an old one from now on.
     pub fn rotate(&mut self, name: &ServerName, key_id: &str) {
         let moment = self.moment();
+        self.forget_callers(name);
         if let Some(server) = self.servers.get_mut(name) {
             server.rotate(moment, key_id, signing_key(key_id));
         }

@@ -32,6 +32,8 @@ pub(super) struct Story {
     pub(super) forks: Vec<(Vec<u8>, Vec<u8>)>,
     pub(super) rejected: Vec<(EventId, alloc::string::String)>,
     pub(super) holes: Vec<EventId>,
+    /// Events that took the place of a hole.
+    pub(super) filled: BTreeSet<EventId>,
     /// Events that their sender turned out not to have signed.
     pub(super) refuted: BTreeSet<EventId>,
 }
@@ -68,6 +70,7 @@ impl Story {
             Notification::Fork { first, second, .. } => self.forks.push((first, second)),
             Notification::Rejected { event_id, error, .. } => self.rejected.push((event_id, error)),
             Notification::Hole { event_id, .. } => self.holes.push(event_id),
+            Notification::Filled { event_id, .. } => drop(self.filled.insert(event_id)),
             Notification::Rechecked { event_id, sender_verified: false, .. } => drop(self.refuted.insert(event_id)),
             _ => {}
         }

@@ -132,11 +132,11 @@ impl World {
                     continue;
                 }
                 let known = reported.get(id).unwrap_or_else(|| panic!("{name}: {id} forks the log and nobody says so"));
+                // What filled a hole came after the fork was told.
                 let follows = |place: usize| {
-                    events
-                        .get(place + 1)
-                        .and_then(Option::as_ref)
-                        .is_some_and(|(_, next)| place + 1 < at && next.prev_events().contains(&stretch[place].1))
+                    events.get(place + 1).and_then(Option::as_ref).is_some_and(|(id, next)| {
+                        place + 1 < at && !story.filled.contains(id) && next.prev_events().contains(&stretch[place].1)
+                    })
                 };
                 let has_rival = (0..at).any(|place| prevs.contains(&stretch[place].1) && follows(place));
                 assert!(!has_rival || *known == 2, "{name}: the fork at {id} has only one event");

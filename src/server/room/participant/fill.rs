@@ -1,7 +1,7 @@
 //! Filling a hole: what nobody served when it was missed is asked for again, and takes the place that was kept for it (spec, section 4).
 //!
 //! Whoever serves it, the event is the one that the next one names by its hash. It is judged by the state at its place, as it would have been then; what was
-//! decided since without it stays as it is. A hole that may hide more than one event stays: there is no place for the others.
+//! decided since without it stays as it is. A hole that may hide more than one event stays, or one where a fork would begin: there is no place for the others.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::time::Duration;
@@ -217,8 +217,10 @@ impl Fill {
         let [hole, lpdu, rest @ ..] = rows else { return None };
         let is_hole = matches!(LogEntry::decode(&hole.first()?.value), Ok(LogEntry::Hole { event_id }) if event_id == Some(pdu.event_id()));
         let (state, places) = rest.split_at_checked(self.about.len())?;
-        let closes = places.iter().take(pdu.event().prev_events().len()).all(|rows| !rows.is_empty());
-        if !is_hole || !lpdu.is_empty() || !closes {
+        // One that follows another than the entry before it would be a fork, and two of a fork cannot be told from here.
+        let follows = places.first()?.first().and_then(|row| position_of(&row.value).ok());
+        let is_next = pdu.event().prev_events().len() == 1 && follows == self.position.checked_sub(1);
+        if !is_hole || !lpdu.is_empty() || !is_next {
             return None;
         }
         let found = self.about.iter().zip(state).filter_map(|((kind, state_key), rows)| {
