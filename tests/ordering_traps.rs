@@ -182,7 +182,7 @@ fn spec_6_a_key_that_does_not_come_in_time_is_missing_and_checked_later() {
     // Opened anew, it still knows what was not checked; the key comes then.
     duo.restart_part();
     duo.part.input(hublet::server::Input::Woken);
-    duo.part.wake_after(61_000);
+    duo.part.wake_after(600_000);
     let rechecked =
         |told: &Notification| matches!(told, Notification::Rechecked { position: 1, sender_verified: true, .. });
     assert!(duo.part.told.iter().any(rechecked), "{:?}", duo.part.told);
