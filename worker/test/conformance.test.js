@@ -11,6 +11,7 @@ const encode = encodeURIComponent;
 
 const hub = await Hub.start({ after });
 const [stranger, outsider] = [await Stranger.start({ after }), await Stranger.start({ after })];
+await hub.must("POST", `/users/${encode(hub.user("hal"))}/profile`, { field: "displayname", value: "Hal" });
 const room = await hub.createRoom();
 const open = await hub.createRoom();
 const knocking = await hub.createRoom({ public: false });
@@ -18,7 +19,6 @@ await hub.must("POST", `/rooms/${encode(knocking)}/events`, { sender: hub.user("
 assert.equal((await stranger.join(hub, room)).status, 200);
 const last = (await hub.timeline(room)).at(-1);
 const [hal, eve] = [hub.user("hal"), stranger.user];
-await hub.must("POST", `/users/${encode(hal)}/profile`, { field: "displayname", value: "Hal" });
 
 /** Otherwise equal events have different times. */
 let time = Date.now();

@@ -60,8 +60,9 @@ function open(around = {}) {
 test("it watches before it writes, and tells after", async () => {
   const { host, seen, ask } = open();
   assert.equal((await ask(CREATE)).type, "created");
-  assert.equal(seen[0], "watch");
+  assert.ok(seen.includes("watch") && seen.indexOf("watch") < seen.indexOf("appended"));
   assert.equal(seen.filter((what) => what === "appended").length, 5);
+  await new Promise((resolve) => setImmediate(resolve));
   assert.ok(host.isIdle);
 });
 
@@ -89,14 +90,16 @@ test("a machine that cannot be asked counts as unavailable", async (t) => {
   const join = { type: "member", user: HAL, membership: "join", via: ["far.example"] };
   const answer = await ask(join);
   assert.equal(answer.type, "refused");
-  assert.equal(seen.at(0), "ask peer:far.example");
+  assert.deepEqual(seen.filter((what) => what.startsWith("ask")), [`ask account:${HAL}`, "ask peer:far.example"]);
   assert.ok(host.isIdle);
 });
 
 test("what an earlier life asked for is not handed to the next", async (t) => {
   t.mock.method(console, "error", () => {});
   const unanswered = [];
-  const { rows, ask } = open({ ask: () => new Promise((resolve) => unanswered.push(resolve)) });
+  // The first is for the creator's profile, and the room would wait for it.
+  const answers = [Promise.resolve(encodeUnavailable())];
+  const { rows, ask } = open({ ask: () => answers.shift() ?? new Promise((resolve) => unanswered.push(resolve)) });
   await ask(CREATE);
   const [accountOfEarlierLife] = unanswered;
   rows.isFailing = true;
