@@ -174,7 +174,13 @@ export class Stranger {
 
   async #serve(request, response) {
     const parts = [];
-    for await (const part of request) parts.push(part);
+    try {
+      for await (const part of request) parts.push(part);
+    } catch (error) {
+      // Its hub was killed in the middle of it, and will send it again.
+      if (!request.complete) return;
+      throw error;
+    }
     const answer = this.isSilent ? undefined : this.#answer(request.url, parts);
     if (request.method === "PUT" && this.faults.length > 0) return fail(response, this.faults.shift());
     if (request.method === "PUT") await sleep(this.delay);
