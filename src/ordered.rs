@@ -2,17 +2,15 @@
 //!
 //! Entries lie in one sorted list. Looking one up is a binary search; adding at the end, as tickets and positions are added, costs nothing
 //! more; adding or removing elsewhere moves what lies behind. That suits what a machine has under way. What grows with a room (its state, the events of an answer)
-//! is kept in pages of such lists.
+//! is kept in pages of such lists, and so is every set.
 
 use alloc::{vec, vec::Vec};
 use core::borrow::Borrow;
 
 mod large;
-mod large_set;
 mod set;
 
 pub use large::LargeMap;
-pub use large_set::LargeSet;
 pub use set::Set;
 
 /// A map in the order of its keys.

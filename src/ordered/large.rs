@@ -39,6 +39,13 @@ impl<K, V> LargeMap<K, V> {
         self.pages.iter().flatten().map(|(_, value)| value)
     }
 
+    pub fn retain(&mut self, mut keeps: impl FnMut(&K, &mut V) -> bool) {
+        for page in &mut self.pages {
+            page.retain_mut(|(key, value)| keeps(key, value));
+        }
+        self.pages.retain(|page| !page.is_empty());
+    }
+
     pub fn into_values(self) -> impl DoubleEndedIterator<Item = V> {
         self.pages.into_iter().flatten().map(|(_, value)| value)
     }
@@ -165,6 +172,8 @@ impl<K: PartialEq, V: PartialEq> PartialEq for LargeMap<K, V> {
     }
 }
 
+impl<K: Eq, V: Eq> Eq for LargeMap<K, V> {}
+
 impl<K: Ord, V> Extend<(K, V)> for LargeMap<K, V> {
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
         for (key, value) in entries {
@@ -209,6 +218,7 @@ mod tests {
         Insert(u16, u16),
         Run(u16),
         Remove(u16),
+        Retain(u16),
         Count(u16),
     }
 
@@ -217,6 +227,7 @@ mod tests {
             4 => any::<(u16, u16)>().prop_map(|(key, value)| Step::Insert(key % 512, value)),
             1 => any::<u16>().prop_map(|from| Step::Run(from % 512)),
             3 => any::<u16>().prop_map(|key| Step::Remove(key % 512)),
+            1 => any::<u16>().prop_map(|divisor| Step::Retain(divisor % 4 + 1)),
             1 => any::<u16>().prop_map(|key| Step::Count(key % 512)),
         ]
     }
@@ -239,6 +250,10 @@ mod tests {
                         assert_eq!(map.insert(key, 0), tree.insert(key, 0));
                     }),
                     Step::Remove(key) => (key..key + 30).for_each(|key| assert_eq!(map.remove(&key), tree.remove(&key))),
+                    Step::Retain(divisor) => {
+                        map.retain(|key, _| key / 64 % divisor == 0);
+                        tree.retain(|key, _| key / 64 % divisor == 0);
+                    }
                     Step::Count(key) => {
                         let (ours, theirs) = (map.or_default(key), tree.entry(key).or_default());
                         *ours = ours.wrapping_add(1);

@@ -2,17 +2,17 @@
 
 use core::borrow::Borrow;
 
-use super::Map;
+use super::LargeMap;
 
 /// A set in the order of its members.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Set<T> {
-    members: Map<T, ()>,
+    members: LargeMap<T, ()>,
 }
 
 impl<T> Set<T> {
     pub const fn new() -> Self {
-        Self { members: Map::new() }
+        Self { members: LargeMap::new() }
     }
 
     pub fn len(&self) -> usize {
@@ -84,19 +84,10 @@ impl<T: Ord, const N: usize> From<[T; N]> for Set<T> {
 
 impl<T> IntoIterator for Set<T> {
     type Item = T;
-    type IntoIter = core::iter::Map<<Map<T, ()> as IntoIterator>::IntoIter, fn((T, ())) -> T>;
+    type IntoIter = core::iter::Map<<LargeMap<T, ()> as IntoIterator>::IntoIter, fn((T, ())) -> T>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.members.into_iter().map(|(member, ())| member)
-    }
-}
-
-impl<'s, T> IntoIterator for &'s Set<T> {
-    type Item = &'s T;
-    type IntoIter = core::iter::Map<<&'s Map<T, ()> as IntoIterator>::IntoIter, fn((&'s T, &'s ())) -> &'s T>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        (&self.members).into_iter().map(|(member, ())| member)
     }
 }
 
@@ -110,9 +101,10 @@ mod tests {
         let mut set: Set<u8> = [3, 1, 2, 3].into();
         assert_eq!((set.len(), set.is_empty()), (3, false));
         assert!(!set.insert(1) && set.insert(9) && set.contains(&9) && set.remove(&2) && !set.remove(&2));
-        assert_eq!((&set).into_iter().copied().collect::<Vec<_>>(), [1, 3, 9]);
+        assert_eq!(set.iter().copied().collect::<Vec<_>>(), [1, 3, 9]);
         set.retain(|member| *member != 3);
-        assert_eq!(set.iter().chain(&Set::from([4])).count(), 3);
+        assert_eq!(set.iter().chain(Set::from([4]).iter()).count(), 3);
         assert_eq!(set.into_iter().collect::<Vec<_>>(), [1, 9]);
+        assert!((0..1_000).rev().collect::<Set<u16>>().iter().copied().eq(0..1_000));
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     event::{Event, RoomVersionRules},
     id::EventId,
     json::{ArrayWriter, write_object},
-    ordered::{LargeMap, LargeSet},
+    ordered::{LargeMap, Set},
     room::{
         log::{FIRST_PLACE, LogEntry, LogEvent, entry, place, position_of, state_before},
         state_row::StateRow,
@@ -102,13 +102,13 @@ struct Gather {
     /// The event that is asked about, and its position.
     about: Option<(EventId, i64)>,
     /// Positions of the state that is asked for.
-    state: LargeSet<i64>,
+    state: Set<i64>,
     /// Positions of events that authorise others.
-    auth: LargeSet<i64>,
+    auth: Set<i64>,
     /// What has been read.
     found: LargeMap<i64, LogEvent>,
     /// IDs of events that authorise others, whose places were asked for.
-    asked: LargeSet<EventId>,
+    asked: Set<EventId>,
     stage: Stage,
 }
 
@@ -122,8 +122,8 @@ enum Stage {
 
 impl Gather {
     fn work(ticket: Ticket, purpose: Purpose, about: Option<(EventId, i64)>) -> Box<dyn Work> {
-        let (state, auth) = (LargeSet::new(), LargeSet::new());
-        let (found, asked) = (LargeMap::new(), LargeSet::new());
+        let (state, auth) = (Set::new(), Set::new());
+        let (found, asked) = (LargeMap::new(), Set::new());
         Box::new(Self { ticket, purpose, about, state, auth, found, asked, stage: Stage::Fresh })
     }
 
@@ -156,7 +156,7 @@ impl Gather {
     fn go_on(&mut self, context: &Context) -> Progress {
         let about = self.about.map(|(_, position)| position);
         let wanted = self.state.iter().chain(self.auth.iter()).copied().chain(about);
-        let missing: LargeSet<i64> = wanted.filter(|position| !self.found.contains_key(position)).collect();
+        let missing: Set<i64> = wanted.filter(|position| !self.found.contains_key(position)).collect();
         if !missing.is_empty() {
             self.stage = Stage::Entries;
             return Progress::Read(missing.into_iter().map(entry).collect());
@@ -237,11 +237,11 @@ impl Gather {
         self.found.get(&position).and_then(|found| read_event(&found.bytes, rules))
     }
 
-    fn events(&self, positions: &LargeSet<i64>, out: &mut ArrayWriter<'_>) {
+    fn events(&self, positions: &Set<i64>, out: &mut ArrayWriter<'_>) {
         positions.iter().filter_map(|position| self.found.get(position)).for_each(|found| out.raw(&found.bytes));
     }
 
-    fn ids(&self, positions: &LargeSet<i64>, out: &mut ArrayWriter<'_>) {
+    fn ids(&self, positions: &Set<i64>, out: &mut ArrayWriter<'_>) {
         let found = positions.iter().filter_map(|position| self.found.get(position));
         found.for_each(|found| out.string(&alloc::format!("{}", found.event_id)));
     }

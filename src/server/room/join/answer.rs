@@ -6,7 +6,7 @@ use crate::{
     event::{KeySource, RoomVersionRules, UnverifiedPdu, VerifiedPdu},
     id::{EventId, RoomId},
     json::{Document, Kind, Value},
-    ordered::LargeSet,
+    ordered::Set,
     room::{
         auth_chain::AuthChain,
         authorize::{self, Before},
@@ -26,7 +26,7 @@ pub(super) struct JoinAnswer {
     /// Every other event once: first what only authorises others, then the state in its order.
     events: Vec<UnverifiedPdu>,
     /// Which of the events are state.
-    state: LargeSet<EventId>,
+    state: Set<EventId>,
 }
 
 /// What a hub says of its room, checked.
@@ -37,7 +37,7 @@ pub(super) struct Admitted {
     /// What authorises the state and is not among it; then the state, in its order.
     pub(super) events: Vec<VerifiedPdu>,
     /// Which of the events are state.
-    pub(super) state: LargeSet<EventId>,
+    pub(super) state: Set<EventId>,
 }
 
 impl JoinAnswer {
@@ -65,7 +65,7 @@ impl JoinAnswer {
         };
         let join = body.root().member("event").or_else(|| body.root().member("pdu"));
         let join = parse(join.ok_or("`event` is missing")?)?;
-        let mut state = LargeSet::from([join.event_id()]);
+        let mut state = Set::from([join.event_id()]);
         let mut in_state = Vec::new();
         for event in elements(body, "state") {
             let pdu = parse(event)?;
@@ -126,7 +126,7 @@ fn state_before(
     room_id: &RoomId,
     rules: &'static RoomVersionRules,
     events: &[VerifiedPdu],
-    state: &LargeSet<EventId>,
+    state: &Set<EventId>,
     join: &VerifiedPdu,
 ) -> RoomState {
     let mut before = RoomState::new(room_id.clone(), rules);

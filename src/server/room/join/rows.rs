@@ -9,7 +9,7 @@ use super::answer::Admitted;
 use crate::{
     event::{Integrity, Sender, VerifiedPdu},
     id::EventId,
-    ordered::{LargeMap, LargeSet},
+    ordered::{LargeMap, Set},
     room::{
         head::{Head, Room},
         log::{
@@ -166,7 +166,7 @@ fn absence(
 /// Writes the rows of the state that are not there; what was state and is none any more goes.
 fn write_state(old: Option<&Room>, rows: LargeMap<Vec<u8>, StateRow>, from: Option<i64>, change: &mut Change) {
     if let Some(old) = old {
-        let keys: LargeSet<Vec<u8>> = old.state.entries().map(|(kind, state_key, _)| key_of(kind, state_key)).collect();
+        let keys: Set<Vec<u8>> = old.state.entries().map(|(kind, state_key, _)| key_of(kind, state_key)).collect();
         keys.iter()
             .filter(|key| !rows.contains_key(*key))
             .for_each(|key| change.batch.delete(Table::State, key.clone()));

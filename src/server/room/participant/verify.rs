@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::{
     event::UnverifiedPdu,
     id::{KeyId, ServerName},
-    ordered::LargeSet,
+    ordered::Set,
     server::{
         keys::KeyRing,
         message::KeyNeeds,
@@ -19,7 +19,7 @@ pub(in crate::server::room) fn missing_keys<'p>(
     pdus: impl Iterator<Item = &'p UnverifiedPdu>,
     hub: &ServerName,
 ) -> Vec<KeyNeeds> {
-    let mut missing: LargeSet<(ServerName, KeyId)> = LargeSet::new();
+    let mut missing: Set<(ServerName, KeyId)> = Set::new();
     for need in pdus.flat_map(UnverifiedPdu::required_keys) {
         // One right signature suffices, so one known key does.
         if !need.key_ids.is_empty() && !need.key_ids.iter().any(|id| ring.knows(&need.server, id)) {
