@@ -508,3 +508,25 @@ fn an_unknown_sender_is_no_user_of_a_room_we_know() {
     assert_eq!(failures(&duo.receive(vec![event])).len(), 1);
     assert_eq!(duo.part_log()[1], (1, bad, None));
 }
+
+/// What follows another than the entry before the hole would stand in the log as a fork that nobody told.
+#[test]
+fn a_hole_stays_where_a_fork_would_begin() {
+    let mut duo = Duo::joined();
+    let one = duo.say("one");
+    duo.say("two");
+    assert!(failures(&duo.catch_up()).is_empty());
+    let (forked, event) = message(&mut duo, HAL, r#"{"body":"forked"}"#, &[one]);
+    let (_, after) = message(&mut duo, HAL, r#"{"body":"after it"}"#, &[forked]);
+    let ticket = duo.begin(vec![after]);
+    while duo.waiting() > 0 {
+        duo.answer_with(ok(r#"{"pdus":[]}"#));
+    }
+    assert!(failures(&duo.outcomes(ticket)).is_empty());
+    let log = duo.part_log();
+    duo.part.wake_after(600_000);
+    assert_eq!(duo.waiting(), 1);
+    duo.answer_with(ok(core::str::from_utf8(event.bytes()).unwrap()));
+    assert_eq!(duo.part_log(), log);
+    assert!(!duo.part.told.iter().any(|told| matches!(told, Notification::Filled { .. })));
+}
