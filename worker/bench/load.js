@@ -14,11 +14,15 @@ const GENERATORS = 4;
 const AT_ONCE = 50;
 /** Transactions of each generator in one round. */
 const TRANSACTIONS = 25;
+const ROUND = GENERATORS * TRANSACTIONS * AT_ONCE;
 const MESSAGES = 300;
 const ROOMS = 1_000;
 const FEW_ROOMS = 10;
 const SERVERS = Number(process.env.LOAD_SERVERS ?? 1_000);
 const PASSES = 5;
+/** Events of a run in which every one is sent on, and how many a server may be behind then: the hub skips none for it. */
+const IN_STEP = Math.min(EVENTS, 20_000);
+const BEHIND = 200;
 const IS_PROFILED = process.env.LOAD_PROFILE !== undefined;
 
 /** An event of about 1,000 bytes. */
@@ -33,6 +37,7 @@ try {
   } else {
     await latency(await Hub.start(test));
     await appends(await Hub.start(test));
+    await inStep(await Hub.start(test));
     await manyRooms(await Hub.start(test));
     await crowd(await Hub.start(test));
   }
@@ -57,28 +62,14 @@ async function latency(hub) {
   await hub.stop();
 }
 
-/** Full transactions of several servers into one room, every event sent on to each of them. */
+/** Full transactions of several servers into one room, as fast as it takes them: servers that fall far behind are sent the newest only. */
 async function appends(hub) {
-  const generators = [];
-  const room = await hub.createRoom();
-  for (let number = 0; number < GENERATORS; number++) {
-    generators.push(await Generator.start(test));
-    assert.equal((await generators[number].join(hub, room)).status, 200);
-  }
-  const round = GENERATORS * TRANSACTIONS * AT_ONCE;
   const [rates, fanOuts, costs, memory] = [[], [], [], []];
   let delivered = 0;
   let stop;
-  for (let sent = 0; sent < EVENTS; sent += round) {
-    const prepared = generators.map((generator, which) =>
-      Array.from({ length: TRANSACTIONS }, (_, at) =>
-        generator.prepare(hub, Array.from({ length: AT_ONCE }, (_, index) => generator.message(hub, room, `${sent} ${which} ${at} ${index} ${PADDING}`))),
-      ),
-    );
-    // Connections that the hub has closed meanwhile are noticed now.
-    await sleep(50);
+  const sent = await rounds(hub, EVENTS, async ({ number, generators, prepared, said }) => {
     // The first round is for the engine, which compiles.
-    if (IS_PROFILED && sent > 0) stop ??= await profile(hub);
+    if (IS_PROFILED && number > 0) stop ??= await profile(hub);
     const before = generators.map(({ count }) => count);
     const processor = processorOf(hub);
     const start = performance.now();
@@ -87,30 +78,80 @@ async function appends(hub) {
     }));
     const durable = performance.now() - start;
     // A server that is more than 500 events behind is sent the newest only, and would fetch the rest; the last event is what every server gets.
-    const last = `the end of ${sent}`;
-    const ends = generators.map((generator) => generator.echo(last));
-    await hub.say(room, hub.user("hal"), last);
-    await Promise.all(ends);
+    await said(`the end of ${number}`);
     const fannedOut = performance.now() - start;
     delivered += generators.reduce((sum, { count }, which) => sum + count - before[which], 0);
-    rates.push((round / durable) * 1e3);
-    fanOuts.push((round / fannedOut) * 1e3);
-    costs.push(((processorOf(hub) - processor) / round) * 1e6);
+    rates.push((ROUND / durable) * 1e3);
+    fanOuts.push((ROUND / fannedOut) * 1e3);
+    costs.push(((processorOf(hub) - processor) / ROUND) * 1e6);
     memory.push(memoryOf(hub));
-  }
+  });
   const times = (await stop?.()) ?? [];
-  for (const [name, time] of times.slice(0, 40)) console.log(`${(time / (rates.length - 1) / round).toFixed(1).padStart(7)} us/event ${name}`);
+  for (const [name, time] of times.slice(0, 40)) console.log(`${(time / (rates.length - 1) / ROUND).toFixed(1).padStart(7)} us/event ${name}`);
   print("appends", median(rates), "events/s");
   print("appends_and_fan_out", median(fanOuts), "events/s");
   print("appends_processor_time", median(costs), "us/event");
-  print("appends_sent_on", delivered / rates.length / round / GENERATORS, "ratio");
+  print("appends_sent_on", delivered / sent / GENERATORS, "ratio");
   const fifth = Math.floor(memory.length / 5);
   print("memory_after_a_fifth", memory[fifth], "MiB");
   print(`memory_after_${EVENTS}`, memory.at(-1), "MiB");
-  const expected = 5 + GENERATORS + rates.length * (round + 1);
-  const { events } = await hub.must("GET", `/rooms/${encodeURIComponent(room)}/timeline?from=${expected - 1}`);
-  assert.equal(events.length, 1, "everything was appended, once");
   await hub.stop();
+}
+
+/** The same from servers that wait for what they are owed, so that every event is sent on to each of them, which is what the time covers. */
+async function inStep(hub) {
+  const [rates, costs] = [[], []];
+  await rounds(hub, IN_STEP, async ({ generators, prepared }) => {
+    const before = generators.map(({ count }) => count);
+    const processor = processorOf(hub);
+    let taken = 0;
+    const took = await timed(() => Promise.all(generators.map(async (generator, which) => {
+      for (const transaction of prepared[which]) {
+        await generator.deliver(hub, transaction);
+        taken += AT_ONCE;
+        await generator.reached(before[which] + taken - BEHIND);
+      }
+      await generator.reached(before[which] + ROUND);
+    })));
+    rates.push((ROUND / took) * 1e3);
+    costs.push(((processorOf(hub) - processor) / ROUND) * 1e6);
+  });
+  print("appends_all_sent_on", median(rates), "events/s");
+  print("appends_all_sent_on_processor_time", median(costs), "us/event");
+  await hub.stop();
+}
+
+/** Rounds of prepared transactions into one room, until this many events are sent: how many they were. Every one of them must be in the log then. */
+async function rounds(hub, events, round) {
+  const generators = [];
+  const room = await hub.createRoom();
+  for (let number = 0; number < GENERATORS; number++) {
+    generators.push(await Generator.start(test));
+    assert.equal((await generators[number].join(hub, room)).status, 200);
+  }
+  let expected = 5 + GENERATORS;
+  /** What a user of the hub says; resolves when every server has it. */
+  const said = async (body) => {
+    expected += 1;
+    const ends = generators.map((generator) => generator.echo(body));
+    await hub.say(room, hub.user("hal"), body);
+    await Promise.all(ends);
+  };
+  let number = 0;
+  for (; number * ROUND < events; number++) {
+    const prepared = generators.map((generator, which) =>
+      Array.from({ length: TRANSACTIONS }, (_, at) =>
+        generator.prepare(hub, Array.from({ length: AT_ONCE }, (_, index) => generator.message(hub, room, `${number} ${which} ${at} ${index} ${PADDING}`))),
+      ),
+    );
+    // Connections that the hub has closed meanwhile are noticed now.
+    await sleep(50);
+    await round({ number, generators, prepared, said });
+    expected += ROUND;
+  }
+  const { events: last } = await hub.must("GET", `/rooms/${encodeURIComponent(room)}/timeline?from=${expected - 1}`);
+  assert.equal(last.length, 1, "everything was appended, once");
+  return number * ROUND;
 }
 
 /** One message each in many rooms in turn, against the same number of messages in few rooms in turn. */

@@ -6,15 +6,22 @@ export class Generator extends Stranger {
   count = 0;
   #transactions = 0;
   #waiting = new Map();
+  #more = () => {};
 
   receive(pdus) {
     this.count += pdus.length;
+    this.#more();
     for (const { content } of pdus) this.#waiting.get(content.body)?.();
   }
 
   /** Resolves when the hub sends an event of that body. */
   echo(body) {
     return new Promise((resolve) => this.#waiting.set(body, resolve)).finally(() => this.#waiting.delete(body));
+  }
+
+  /** Resolves when the hub has sent this many events here. */
+  async reached(count) {
+    while (this.count < count) await new Promise((resolve) => (this.#more = resolve));
   }
 
   /** A transaction, signed, header and all. */
