@@ -56,6 +56,16 @@ pub fn version() -> String {
     String::from(env!("CARGO_PKG_VERSION"))
 }
 
+/// The memory that the module has taken, in bytes. It never gives any back.
+#[wasm_bindgen(js_name = memoryTaken)]
+pub fn memory_taken() -> f64 {
+    #[cfg(target_arch = "wasm32")]
+    let pages = u32::try_from(core::arch::wasm32::memory_size::<0>()).unwrap_or(u32::MAX);
+    #[cfg(not(target_arch = "wasm32"))]
+    let pages = 0;
+    f64::from(pages) * 65_536.0
+}
+
 /// The canonical form of a JSON text, keys in the order of UTF-16 code units (RFC 8785): the bytes that signatures cover.
 ///
 /// # Errors

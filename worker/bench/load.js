@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Crowd } from "./load/crowd.js";
-import { median, memoryOf, print, processorOf, quantile, timed } from "./load/figures.js";
+import { median, memoryOf, moduleOf, print, processorOf, quantile, timed } from "./load/figures.js";
 import { Generator } from "./load/generator.js";
 import { profile } from "./load/profile.js";
 import { freePort, Hub } from "../test/support/hubs.js";
@@ -64,7 +64,7 @@ async function latency(hub) {
 
 /** Full transactions of several servers into one room, as fast as it takes them: servers that fall far behind are sent the newest only. */
 async function appends(hub) {
-  const [rates, fanOuts, costs, memory] = [[], [], [], []];
+  const [rates, fanOuts, costs, memory, modules] = [[], [], [], [], []];
   let delivered = 0;
   let stop;
   const sent = await rounds(hub, EVENTS, async ({ number, generators, prepared, said }) => {
@@ -85,6 +85,7 @@ async function appends(hub) {
     fanOuts.push((ROUND / fannedOut) * 1e3);
     costs.push(((processorOf(hub) - processor) / ROUND) * 1e6);
     memory.push(memoryOf(hub));
+    modules.push(await moduleOf(hub));
   });
   const times = (await stop?.()) ?? [];
   for (const [name, time] of times.slice(0, 40)) console.log(`${(time / (rates.length - 1) / ROUND).toFixed(1).padStart(7)} us/event ${name}`);
@@ -95,6 +96,8 @@ async function appends(hub) {
   const fifth = Math.floor(memory.length / 5);
   print("memory_after_a_fifth", memory[fifth], "MiB");
   print(`memory_after_${EVENTS}`, memory.at(-1), "MiB");
+  print("module_memory_after_a_fifth", modules[fifth], "MiB");
+  print(`module_memory_after_${EVENTS}`, modules.at(-1), "MiB");
   await hub.stop();
 }
 

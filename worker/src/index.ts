@@ -7,7 +7,7 @@ import { health } from "./health.js";
 import { refuse, respond, targetOf, type TypedResponse, unavailable } from "./http.js";
 import { isKeyName, linkedServer } from "./link.js";
 import { log, reason } from "./log.js";
-import { METRICS } from "./metrics.js";
+import { report } from "./metrics.js";
 import { operator } from "./operator.js";
 import { Reporter } from "./reporter.js";
 
@@ -36,7 +36,7 @@ export default {
     // A socket that names a server is that peer's object's; whether the name is true it asks itself.
     if (isLink && refusal === undefined) return env.PEER.getByName(`peer:${linked}`).fetch(request);
     const served = refusal ?? (await serve(request, env));
-    reporter ??= new Reporter(async (report) => void (await env.METRICS.getByName(METRICS).report(report)));
+    reporter ??= new Reporter((counted) => report(env, counted));
     note(served, request, reporter, performance.now() - start);
     reporter.plan((milliseconds, then) => context.waitUntil(scheduler.wait(milliseconds).then(then)));
     return respond(served.response);

@@ -1,5 +1,6 @@
 // The object that keeps what all others count, and writes it as Prometheus reads it. It is also asked whether storage works.
 import { DurableObject } from "cloudflare:workers";
+import { memoryTaken } from "hublet";
 import type { Env } from "./env.js";
 import { grow, type Report } from "./counts.js";
 
@@ -35,6 +36,7 @@ const FAMILIES: Record<string, [type: "counter" | "gauge" | "histogram", help: s
   hublet_events_refused_total: ["counter", "Events that were refused, by the rung and its rule."],
   hublet_notices_total: ["counter", "What rooms tell operators, by type."],
   hublet_outbox_depth: ["gauge", "What a peer has not been sent or has not answered: rooms that owe it, events at hand, EDUs."],
+  hublet_module_memory_bytes: ["gauge", "Memory that the module has taken in the isolate that reported last."],
   hublet_outgoing_total: ["counter", "Requests to other servers, by result."],
   hublet_step_seconds: ["histogram", "Time of a machine's steps, by input; a room verifies in `ask`, chains and signs in `ask` or `rows`."],
   hublet_store_seconds: ["histogram", "Time of applying a batch of rows."],
@@ -43,6 +45,12 @@ const FAMILIES: Record<string, [type: "counter" | "gauge" | "histogram", help: s
   hublet_machines_dropped_total: ["counter", "Machines that were opened anew after a failure."],
   hublet_series_dropped_total: ["counter", "Reported values whose series was one too many."],
 };
+
+/** Brings a report here, and with it how much memory the module has taken where it comes from. */
+export async function report(env: Env, { counters, gauges }: Report): Promise<void> {
+  const memory: Report["gauges"][number] = ["hublet_module_memory_bytes", memoryTaken()];
+  await env.METRICS.getByName(METRICS).report({ counters, gauges: [...gauges, memory] });
+}
 
 export class Metrics extends DurableObject<Env> {
   readonly #counters: Map<string, number>;

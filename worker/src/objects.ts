@@ -10,14 +10,14 @@ import { federation } from "./front.js";
 import { MachineHost, type Rows } from "./host.js";
 import { headersOf, refuse, respond, responseOf, targetOf, tooLarge } from "./http.js";
 import { Link, linkedServer } from "./link.js";
-import { METRICS } from "./metrics.js";
+import { report } from "./metrics.js";
 import { Outbound } from "./outbound.js";
 import { Reporter } from "./reporter.js";
 import { Store } from "./store.js";
 import { tell } from "./tell.js";
 
 abstract class MachineObject extends DurableObject<Env> {
-  readonly #reporter = new Reporter(async (report) => void (await this.env.METRICS.getByName(METRICS).report(report)));
+  readonly #reporter = new Reporter((counted) => report(this.env, counted));
   readonly #alarm = new Alarm(this.ctx.storage, this.#reporter.counts);
   readonly #store = new Store(this.ctx.storage);
   readonly #outbound = new Outbound(this.env, this.ctx.storage, this.#reporter.counts);

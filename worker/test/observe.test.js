@@ -61,6 +61,7 @@ test("what is counted is what happened", async (t) => {
     const series = await hub.metrics();
     return Object.entries(expected).every(([name, value]) => series.get(name) === value) && series;
   }, JSON.stringify(expected));
+  assert.ok(seen.get("hublet_module_memory_bytes") >= 1024 ** 2);
   assert.ok(seen.get('hublet_rows_written_total{machine="room"}') > 7);
   assert.ok(seen.get('hublet_store_seconds_count{machine="room"}') >= 3);
   assert.ok(seen.get('hublet_step_seconds_count{machine="room",input="ask"}') >= 3);

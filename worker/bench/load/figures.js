@@ -26,6 +26,11 @@ export function memoryOf(hub) {
   return Number(/VmRSS:\s+(\d+) kB/.exec(status)[1]) / 1024;
 }
 
+/** Memory that the module has taken in a hub, in MiB: all of its objects are in one isolate here. */
+export async function moduleOf(hub) {
+  return (await hub.metrics()).get("hublet_module_memory_bytes") / 1024 ** 2;
+}
+
 /** Seconds of processor time that a hub's workerd has used. */
 export function processorOf(hub) {
   const stat = readFileSync(`/proc/${hub.pids[0]}/stat`, "utf8");
