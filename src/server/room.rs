@@ -202,7 +202,8 @@ impl RoomMachine {
                     Some(Job::Work(work)) => self.step(moment, work, true, Resume::Start),
                     Some(Job::Call(ticket, call)) => {
                         let writes = !reads_only(&call);
-                        let work = self.context.work_for(ticket, call);
+                        let behind = self.sends_behind(&call);
+                        let work = self.context.work_for(ticket, call, behind);
                         self.step(moment, work, writes, Resume::Start);
                     }
                 },
@@ -219,6 +220,24 @@ impl RoomMachine {
         };
         let at = self.jobs.iter().position(may_begin)?;
         self.jobs.remove(at)
+    }
+
+    /// What local users want to send directly behind a call that sends too: it goes with it, in one commit.
+    fn sends_behind(&mut self, call: &RoomCall) -> Vec<(Ticket, RoomCall)> {
+        let mut sends = Vec::new();
+        if !local::may_share(call) {
+            return sends;
+        }
+        while sends.len() < local::MOST.saturating_sub(1)
+            && let Some(Job::Call(_, next)) = self.jobs.front()
+            && local::may_share(next)
+            && !self.context.holds(next)
+            && !sends.iter().map(|(_, sent)| sent).chain([call]).any(|sent| local::is_same(sent, next))
+            && let Some(Job::Call(ticket, next)) = self.jobs.pop_front()
+        {
+            sends.push((ticket, next));
+        }
+        sends
     }
 
     /// Tells the peers that have something to pull, and what is not kept; asks to be woken for what is due next.
@@ -327,7 +346,7 @@ impl Machine for RoomMachine {
         match input {
             Input::Ask(ticket, Call::Room(call)) => match self.context.awaits_invite(ticket, call) {
                 Some(call) if reads_only(&call) && !matches!(self.writer, Writer::Closed) && self.context.is_open() => {
-                    let work = self.context.work_for(ticket, call);
+                    let work = self.context.work_for(ticket, call, Vec::new());
                     self.step(moment, work, false, Resume::Start);
                 }
                 Some(call) => self.jobs.push_back(Job::Call(ticket, call)),

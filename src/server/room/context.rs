@@ -4,13 +4,12 @@ use alloc::{boxed::Box, vec::Vec};
 use core::time::Duration;
 
 use super::{
-    consent, create, current, draft, ephemeral,
+    consent, create, current, ephemeral,
     ephemeral::Paces,
     find, history,
     hold::Hold,
     hub, join, local,
     offers::Offers,
-    once,
     owed::Owed,
     participant::{
         self, fill,
@@ -219,15 +218,16 @@ impl Context {
         }
     }
 
-    /// What a call has us do.
-    pub(super) fn work_for(&mut self, ticket: Ticket, call: RoomCall) -> Box<dyn Work> {
-        if let Some(error) = &self.broken {
-            let error = alloc::format!("the stored room cannot be read: {error}; restore it from an export");
-            return refuse(ticket, Failure::new(500, ErrorCode::Unknown, error));
-        }
-        if self.restoring != Restoring::No && !matches!(call, RoomCall::Restore { .. }) {
-            let error = "the room is being restored from an export; try again when it is there";
-            return refuse(ticket, Failure::of(ErrorCode::BadState, error));
+    /// What a call has us do; `behind` are events that local users want to send directly behind the one of this call.
+    pub(super) fn work_for(
+        &mut self,
+        ticket: Ticket,
+        call: RoomCall,
+        behind: Vec<(Ticket, RoomCall)>,
+    ) -> Box<dyn Work> {
+        if let Some(failure) = self.unable(&call) {
+            let tickets = core::iter::once(ticket).chain(behind.into_iter().map(|(ticket, _)| ticket));
+            return settled(tickets.map(|ticket| Output::Respond(ticket, Answer::Refused(failure.clone()))).collect());
         }
         match call {
             RoomCall::Receive { origin, keys, events } if self.is_hub() => {
@@ -246,11 +246,9 @@ impl Context {
             RoomCall::Create { creator, public, name, version, create_content } => {
                 create::work(self, ticket, create::Wish { creator, public, name, version, create_content })
             }
-            RoomCall::SendEvent { sender, kind, state_key, content } => {
-                local::send(self, ticket, draft::Wish { sender, kind, state_key, content })
-            }
-            RoomCall::SendOnce { txn, sender, kind, state_key, content } => {
-                once::send(ticket, &txn, draft::Wish { sender, kind, state_key, content })
+            call @ (RoomCall::SendEvent { .. } | RoomCall::SendOnce { .. }) => {
+                let calls = core::iter::once((ticket, call)).chain(behind);
+                local::send(calls.filter_map(|(ticket, call)| local::Sending::of(ticket, call)).collect())
             }
             RoomCall::State { kind, state_key } => current::state(self, ticket, kind.as_deref(), state_key.as_deref()),
             RoomCall::Pending => current::pending(self, ticket),
@@ -263,6 +261,19 @@ impl Context {
             RoomCall::Timeline { from, limit } => read::timeline(ticket, from, limit),
             RoomCall::Restore { from, lines, end } => restore::work(self, ticket, restore::Page { from, lines, end }),
         }
+    }
+
+    /// Why nothing can be done for now.
+    fn unable(&self, call: &RoomCall) -> Option<Failure> {
+        if let Some(error) = &self.broken {
+            let error = alloc::format!("the stored room cannot be read: {error}; restore it from an export");
+            return Some(Failure::new(500, ErrorCode::Unknown, error));
+        }
+        if self.restoring != Restoring::No && !matches!(call, RoomCall::Restore { .. }) {
+            let error = "the room is being restored from an export; try again when it is there";
+            return Some(Failure::of(ErrorCode::BadState, error));
+        }
+        None
     }
 }
 

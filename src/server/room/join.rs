@@ -88,7 +88,8 @@ fn change(
 ) -> Box<dyn Work> {
     if context.is_hub() || context.are_in_room() {
         let (kind, state_key) = (kind::MEMBER.into(), Some(user.as_str().into()));
-        return local::send(context, ticket, draft::Wish { sender: user, kind, state_key, content });
+        let wish = draft::Wish { sender: user, kind, state_key, content };
+        return local::send(vec![local::Sending { ticket, once: None, wish }]);
     }
     let ours = context.identity.name();
     let mut known = Set::from([ours.clone()]);

@@ -3,21 +3,11 @@
 //! The client's transaction ID is kept with the event's ID, in the same commit as the event, for a day. An invite of which another server is asked first is
 //! not remembered: asked again it is offered again, which the rules allow.
 
-use alloc::{boxed::Box, vec, vec::Vec};
+use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::{
-    context::Context,
-    draft::Wish,
-    local,
-    work::{Progress, Resume, Work},
-};
 use crate::{
     id::{EventId, Timestamp, UserId},
-    server::{
-        contract::{Moment, Output, Ticket},
-        message::Answer,
-    },
     store::{Query, Row, Table, WriteBatch, Writer},
 };
 
@@ -33,103 +23,38 @@ const BY_ID: &[u8] = b"txn/";
 /// Rows of [`Table::Meta`] by age: the key of the other row.
 const BY_AGE: &[u8] = b"txn at/";
 
-/// Sends an event unless it was sent before.
-pub(super) fn send(ticket: Ticket, txn: &str, wish: Wish) -> Box<dyn Work> {
-    let key = key(&wish.sender, txn);
-    Box::new(Once { ticket, key, stage: Stage::Fresh(wish) })
-}
-
-struct Once {
-    ticket: Ticket,
-    key: Vec<u8>,
-    stage: Stage,
-}
-
-enum Stage {
-    Fresh(Wish),
-    /// Asked whether it was sent, and which transaction IDs are old.
-    Looking(Wish),
-    Sending(Box<dyn Work>, Vec<Row>),
-    Over,
-}
-
-impl Work for Once {
-    fn step(&mut self, context: &mut Context, moment: Moment, resume: Resume) -> Progress {
-        match (core::mem::replace(&mut self.stage, Stage::Over), resume) {
-            (Stage::Fresh(wish), _) => {
-                self.stage = Stage::Looking(wish);
-                let behind = aged(forgotten_at(moment.now), &[]);
-                let old = Query::range(Table::Meta, BY_AGE, behind, MOST_FORGOTTEN);
-                Progress::Read(vec![Query::one(Table::Meta, self.key.clone()), old])
-            }
-            (Stage::Looking(wish), Resume::Rows(rows)) => {
-                let [found, old] = <[Vec<Row>; 2]>::try_from(rows).unwrap_or_default();
-                match found.first().and_then(|row| <[u8; 32]>::try_from(row.value.as_slice()).ok()) {
-                    Some(id) => {
-                        let answer = Answer::Accepted(EventId::from_hash(id));
-                        Progress::Done(vec![Output::Respond(self.ticket, answer)])
-                    }
-                    None => {
-                        let send = local::send(context, self.ticket, wish);
-                        self.send(context, moment, Resume::Start, send, old)
-                    }
-                }
-            }
-            (Stage::Sending(send, old), resume) => self.send(context, moment, resume, send, old),
-            _ => Progress::Done(Vec::new()),
-        }
-    }
-}
-
-impl Once {
-    /// Takes a step of the sending. Its commit is the one in which it is remembered.
-    fn send(
-        &mut self,
-        context: &mut Context,
-        moment: Moment,
-        resume: Resume,
-        mut send: Box<dyn Work>,
-        old: Vec<Row>,
-    ) -> Progress {
-        match send.step(context, moment, resume) {
-            Progress::Commit(mut change) => {
-                if let Some(place) = change.then.iter().position(|output| self.accepts(output).is_some()) {
-                    // The client learns the event's ID before it is told of the event, so that it knows its own.
-                    change.then.get_mut(..=place).into_iter().for_each(|outputs| outputs.rotate_right(1));
-                }
-                if let Some(id) = change.then.first().and_then(|output| self.accepts(output)) {
-                    self.remember(id, moment.now, &old, &mut change.batch);
-                }
-                Progress::Commit(change)
-            }
-            progress => {
-                self.stage = Stage::Sending(send, old);
-                progress
-            }
-        }
-    }
-
-    fn accepts(&self, output: &Output) -> Option<EventId> {
-        match output {
-            Output::Respond(ticket, Answer::Accepted(id)) if *ticket == self.ticket => Some(*id),
-            _ => None,
-        }
-    }
-
-    fn remember(&self, id: EventId, now: Timestamp, old: &[Row], batch: &mut WriteBatch) {
-        batch.put(Table::Meta, self.key.clone(), *id.as_bytes());
-        batch.put(Table::Meta, aged(now, &self.key), self.key.clone());
-        for row in old {
-            batch.delete(Table::Meta, row.value.clone());
-            batch.delete(Table::Meta, row.key.clone());
-        }
-    }
-}
-
-fn key(sender: &UserId, txn: &str) -> Vec<u8> {
+/// Under which a transaction ID is remembered.
+pub(super) fn key(sender: &UserId, txn: &str) -> Vec<u8> {
     let mut key = Writer::new();
     key.raw(BY_ID).text(sender.as_str()).raw(txn.as_bytes());
     key.into_bytes()
+}
+
+/// Asks for each of these, and last for what is old.
+pub(super) fn queries(keys: &[&[u8]], now: Timestamp) -> Vec<Query> {
+    let most = u32::try_from(keys.len()).unwrap_or(u32::MAX).saturating_mul(MOST_FORGOTTEN);
+    let old = Query::range(Table::Meta, BY_AGE, aged(forgotten_at(now), &[]), most);
+    keys.iter().map(|key| Query::one(Table::Meta, key.to_vec())).chain([old]).collect()
+}
+
+/// The event that was sent under a transaction ID, from its rows.
+pub(super) fn sent(rows: &[Row]) -> Option<EventId> {
+    let id = <[u8; 32]>::try_from(rows.first()?.value.as_slice()).ok()?;
+    Some(EventId::from_hash(id))
+}
+
+/// Remembers an event.
+pub(super) fn remember(key: &[u8], id: EventId, now: Timestamp, batch: &mut WriteBatch) {
+    batch.put(Table::Meta, key, *id.as_bytes());
+    batch.put(Table::Meta, aged(now, key), key);
+}
+
+/// Forgets what is old.
+pub(super) fn forget(old: &[Row], batch: &mut WriteBatch) {
+    for row in old {
+        batch.delete(Table::Meta, row.value.clone());
+        batch.delete(Table::Meta, row.key.clone());
+    }
 }
 
 fn aged(at: Timestamp, key: &[u8]) -> Vec<u8> {
