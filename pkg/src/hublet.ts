@@ -90,6 +90,9 @@ export interface HubletEvents {
   traffic: Traffic;
 }
 
+/** Links that are made anew when they break, by whichever tab writes. */
+type KeptLink = "socket" | "http";
+
 /** A server, as this tab has it. */
 export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
   /** The server's name: its public key and `.key.invalid`. */
@@ -101,16 +104,16 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
   /** Rooms that are being made. */
   readonly #making = new Map<string, Promise<Room>>();
   readonly #peers = new Map<string, Peer>();
-  /** Sockets that this page has asked for: whoever writes keeps them. */
-  readonly #sockets: Map<string, string>;
+  /** Addresses of servers to which this page has asked for links: whoever writes keeps them. */
+  readonly #kept: Record<KeptLink, Map<string, string>>;
   #role: Role;
   #online = true;
 
   /** Made by `open`. @internal */
-  constructor(connection: Connection, opened: Opened, sockets: Record<string, string>) {
+  constructor(connection: Connection, opened: Opened, sockets: Record<string, string>, http: Record<string, string>) {
     super();
     this.#connection = connection;
-    this.#sockets = new Map(Object.entries(sockets));
+    this.#kept = { socket: new Map(Object.entries(sockets)), http: new Map(Object.entries(http)) };
     this.server = opened.server;
     this.user = opened.user;
     this.#role = opened.role;
@@ -235,20 +238,26 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
    * @throws {HubletError} `unreachable`, when it does not stand now, with the reason: it is tried again, later each time, until `disconnectSocket`. `argument`, when the address is none.
    */
   async connectSocket(server: string, url: string): Promise<Peer> {
-    this.#sockets.set(server, url);
-    try {
-      await this.#connection.call("socket", { server, url });
-    } catch (error) {
-      if ((error as HubletError).code === "argument") this.#sockets.delete(server);
-      throw error;
-    }
-    return this.#peers.get(server) ?? { server, link: "socket", connected: true, since: Date.now() };
+    return this.#keep("socket", server, url);
   }
 
   /** Keeps the WebSocket to a server no longer. */
   async disconnectSocket(server: string): Promise<void> {
-    this.#sockets.delete(server);
-    await this.#connection.call("hangUp", { server });
+    await this.#hangUp("socket", server);
+  }
+
+  /**
+   * Keeps a link over HTTP to a server that accepts such links, such as a hub at the edge, where WebSockets are blocked: `https://hub.example/_hublet/link`. Whichever tab writes keeps
+   * it. Answers when the link stands for the first time. Of several links to one server the newest carries the requests.
+   * @throws {HubletError} `unreachable`, when it does not stand now, with the reason: it is tried again, later each time, until `disconnectHttp`. `argument`, when the address is none.
+   */
+  async connectHttp(server: string, url: string): Promise<Peer> {
+    return this.#keep("http", server, url);
+  }
+
+  /** Keeps the link over HTTP to a server no longer. */
+  async disconnectHttp(server: string): Promise<void> {
+    await this.#hangUp("http", server);
   }
 
   /** A link over an open data channel, reliable and ordered. Only in the tab that writes; the page has to stay, since workers have no data channels. */
@@ -327,9 +336,27 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
     return this.close();
   }
 
-  /** Whoever writes is to have our sockets, which may not have been its own. @internal */
-  keepSockets(): void {
-    for (const [server, url] of this.#sockets) this.#connection.call("socket", { server, url }).catch(ignore);
+  /** Whoever writes is to have our links, which may not have been its own. @internal */
+  keepLinks(): void {
+    for (const link of ["socket", "http"] as const) {
+      for (const [server, url] of this.#kept[link]) this.#connection.call("keep", { link, server, url }).catch(ignore);
+    }
+  }
+
+  async #keep(link: KeptLink, server: string, url: string): Promise<Peer> {
+    this.#kept[link].set(server, url);
+    try {
+      await this.#connection.call("keep", { link, server, url });
+    } catch (error) {
+      if ((error as HubletError).code === "argument") this.#kept[link].delete(server);
+      throw error;
+    }
+    return this.#peers.get(server) ?? { server, link, connected: true, since: Date.now() };
+  }
+
+  async #hangUp(link: KeptLink, server: string): Promise<void> {
+    this.#kept[link].delete(server);
+    await this.#connection.call("hangUp", { link, server });
   }
 
   /** The room's first events are told before the answer, so that nothing has to be read. */
@@ -402,7 +429,7 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
     this.#role = role;
     this.emit("role", role);
     this.refresh().catch(ignore);
-    this.keepSockets();
+    this.keepLinks();
     for (const room of this.#rooms.values()) room.then((room) => room.catchUp()).catch(ignore);
   }
 }

@@ -29,6 +29,8 @@ export interface OpenOptions {
     tabs?: boolean;
     /** To servers behind a WebSocket, by name: `{ "hub.example": "wss://hub.example/_hublet/link" }`. Kept, and made anew when they break. */
     sockets?: Record<string, string>;
+    /** To servers over HTTP, where no WebSocket gets through, by name: `{ "hub.example": "https://hub.example/_hublet/link" }`. Kept likewise. */
+    http?: Record<string, string>;
   };
   /** Makes the worker, where a bundler has to see its file: `() => new Worker(new URL("hublet/worker", import.meta.url), { type: "module" })`. */
   worker?: () => Worker;
@@ -43,9 +45,10 @@ export async function open(options: OpenOptions = {}): Promise<Hublet> {
   if (!/^[0-9a-z\-.=_/+]+$/.test(user)) throw new HubletError("argument", "`user`: may have 0-9 a-z - . = _ / + only");
   const connection = new Connection(worker());
   try {
-    const opened = await connection.open({ name, user, store, links: { tabs: links.tabs ?? true, sockets: links.sockets ?? {} } });
-    const hublet = new Hublet(connection, opened, links.sockets ?? {});
-    hublet.keepSockets();
+    const { tabs = true, sockets = {}, http = {} } = links;
+    const opened = await connection.open({ name, user, store, links: { tabs, sockets, http } });
+    const hublet = new Hublet(connection, opened, sockets, http);
+    hublet.keepLinks();
     await hublet.refresh();
     return hublet;
   } catch (error) {

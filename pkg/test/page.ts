@@ -1,5 +1,5 @@
 // What a page of a TypeScript user looks like: it is checked, not run.
-import { Hublet, HubletError, open, parseLink, Room, type ErrorCode, type RoomEvent, type Status } from "hublet/browser";
+import { Hublet, HubletError, open, parseLink, Room, type ErrorCode, type Peer, type RoomEvent, type Status } from "hublet/browser";
 import { HubletError as SlimError, init, initSync, version } from "hublet/slim";
 
 export async function bring(module: WebAssembly.Module | Response): Promise<string> {
@@ -25,6 +25,8 @@ export async function use(): Promise<void> {
     const known: RoomEvent<{ body?: string }> = event;
     if (known.txn === txn) break;
   }
+  const { link: carrier }: Peer = await server.connectHttp("hub.example", "https://hub.example/_hublet/link");
+  if (carrier === "http") await server.disconnectHttp("hub.example");
   try {
     await room.kick("@nobody:example.org");
   } catch (error) {

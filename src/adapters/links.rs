@@ -3,7 +3,9 @@
 //! A link says what came of a request in time, always: a server that is away is unreachable at once or soon, and the core tries again later.
 
 mod direct;
+mod fetch;
 pub mod frame;
+mod kept;
 mod port;
 mod socket;
 mod tabs;
@@ -21,8 +23,11 @@ use core::cell::{Cell, RefCell};
 use gloo_timers::callback::Timeout;
 use web_sys::MessagePort;
 
-use self::{direct::Direct, frame::Frame, socket::Socket, tabs::Tabs};
-pub use self::{socket::SocketError, tamper::Tamper};
+use self::{direct::Direct, frame::Frame, kept::Kept, tabs::Tabs};
+pub use self::{
+    kept::{Carrier, LinkError},
+    tamper::Tamper,
+};
 use super::clock;
 use crate::{
     id::ServerName,
@@ -99,7 +104,8 @@ struct Inner {
     tabs: RefCell<Option<Tabs>>,
     /// Links to servers that have proved their names.
     direct: RefCell<Map<String, Rc<Direct>>>,
-    sockets: RefCell<Vec<Rc<Socket>>>,
+    /// Links that are made anew when they break.
+    kept: RefCell<Vec<Rc<Kept>>>,
     /// What is to be done to the next transaction with events.
     tamper: Cell<Option<Tamper>>,
     peers: RefCell<Map<String, &'static str>>,
@@ -135,7 +141,7 @@ impl Links {
             is_offline: Cell::new(false),
             tabs: RefCell::default(),
             direct: RefCell::default(),
-            sockets: RefCell::default(),
+            kept: RefCell::default(),
             tamper: Cell::new(None),
             peers: RefCell::default(),
             waiting: RefCell::default(),
@@ -181,24 +187,31 @@ impl Links {
         wait_for_name(direct, PATIENCE, named);
     }
 
-    /// Keeps a socket to a server; `stands` is told once whether it stands, or why it does not yet.
-    pub fn keep_socket(&self, server: String, url: String, stands: impl FnOnce(Result<(), SocketError>) + 'static) {
-        let known = self.inner.sockets.borrow().iter().find(|socket| socket.is_to(&server, &url)).cloned();
-        let socket = known.unwrap_or_else(|| {
-            let socket = Socket::keep(&self.inner, server, url);
-            self.inner.sockets.borrow_mut().push(socket.clone());
-            socket
+    /// Keeps a link to a server, at that address and no other; `stands` is told once whether it stands, or why it does not yet.
+    pub fn keep(
+        &self,
+        carrier: Carrier,
+        server: String,
+        url: String,
+        stands: impl FnOnce(Result<(), LinkError>) + 'static,
+    ) {
+        let known = self.inner.kept.borrow().iter().find(|kept| kept.is_to(carrier, &server)).cloned();
+        let kept = known.filter(|kept| kept.is_at(&url)).unwrap_or_else(|| {
+            self.drop_kept(carrier, &server);
+            let kept = Kept::keep(&self.inner, carrier, server, url);
+            self.inner.kept.borrow_mut().push(kept.clone());
+            kept
         });
-        socket.tell(Box::new(stands));
+        kept.tell(Box::new(stands));
     }
 
-    /// Keeps the sockets to a server no longer.
-    pub fn drop_sockets(&self, server: &str) {
+    /// Keeps the links of that carrier to a server no longer.
+    pub fn drop_kept(&self, carrier: Carrier, server: &str) {
         let (dropped, kept): (Vec<_>, Vec<_>) =
-            self.inner.sockets.take().into_iter().partition(|socket| socket.server() == server);
-        self.inner.sockets.replace(kept);
-        for socket in dropped {
-            socket.hang_up(SocketError::Closed("it is kept no longer".into()));
+            self.inner.kept.take().into_iter().partition(|kept| kept.is_to(carrier, server));
+        self.inner.kept.replace(kept);
+        for kept in dropped {
+            kept.hang_up(LinkError::Closed("it is kept no longer".into()));
         }
     }
 
@@ -260,8 +273,8 @@ impl Inner {
     fn announce(&self) {
         self.post_to_tabs(&Frame::Who { from: self.us() });
         self.post_to_tabs(&Frame::Here { from: self.us() });
-        for socket in self.sockets.borrow().iter() {
-            socket.connect();
+        for kept in self.kept.borrow().iter() {
+            kept.connect();
         }
         let direct: Vec<_> =
             self.direct.borrow().iter().map(|(server, direct)| (server.clone(), direct.kind())).collect();
@@ -271,8 +284,8 @@ impl Inner {
     }
 
     fn cut(&self) {
-        for socket in self.sockets.borrow().iter() {
-            socket.hang_up(SocketError::Offline);
+        for kept in self.kept.borrow().iter() {
+            kept.hang_up(LinkError::Offline);
         }
         if let Some(tabs) = &*self.tabs.borrow() {
             tabs.post(&Frame::Gone { from: self.us() });
@@ -374,6 +387,18 @@ impl Inner {
             if let Some(found) = &*self.on_found.borrow() {
                 found(server);
             }
+        }
+    }
+
+    /// A kept link to a server is gone: another one that stands takes its place.
+    fn fall_back(&self, server: &str) {
+        if self.is_offline.get() || self.direct.borrow().contains_key(server) {
+            return;
+        }
+        let other = self.kept.borrow().iter().find_map(|kept| kept.standing_to(server));
+        if let Some(direct) = other {
+            self.direct.borrow_mut().insert(server.into(), direct.clone());
+            self.found(server, direct.kind());
         }
     }
 

@@ -2,7 +2,7 @@
 export type Role = "writer" | "proxy";
 
 /** What carries the requests between two servers; `none` where there was no way. */
-export type LinkKind = "tabs" | "port" | "socket" | "rtc" | "none";
+export type LinkKind = "tabs" | "port" | "socket" | "http" | "rtc" | "none";
 
 /** What the worker tells all pages of a server, beside answers. */
 export type Notice =

@@ -31,7 +31,7 @@ use super::{
     clock,
     engine::Engine,
     idb::IndexedStore,
-    links::Links,
+    links::{Carrier, Links},
     locks::{self, Held},
     secret,
     store::{Store, StoreError},
@@ -203,8 +203,12 @@ impl Inner {
         if self.options.links.tabs {
             engine.links().open_tabs();
         }
-        for (server, url) in &self.options.links.sockets {
-            engine.links().keep_socket(server.clone(), url.clone(), |_| {});
+        for (carrier, links) in
+            [(Carrier::Socket, &self.options.links.sockets), (Carrier::Http, &self.options.links.http)]
+        {
+            for (server, url) in links {
+                engine.links().keep(carrier, server.clone(), url.clone(), |_| {});
+            }
         }
         self.role.replace(Role::Writer(engine.clone(), held));
         self.writer.replace(Some((self.id.clone(), server.clone())));

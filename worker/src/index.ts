@@ -5,7 +5,7 @@ import { Flood } from "./flood.js";
 import { federation, type Served } from "./front.js";
 import { health } from "./health.js";
 import { refuse, respond, targetOf, type TypedResponse, unavailable } from "./http.js";
-import { isKeyName, linkedServer } from "./link.js";
+import { isKeyName, LINK, linkedServer, sessionOf } from "./link.js";
 import { log, reason } from "./log.js";
 import { report } from "./metrics.js";
 import { operator } from "./operator.js";
@@ -16,6 +16,14 @@ export { Account, Peer, Room } from "./objects.js";
 
 /** A refusal that is longer is not looked into. */
 const MAX_REFUSAL = 4_096;
+
+/** What a browser is told of links over HTTP: who may open them, and how; the last in seconds. */
+const ANY_ORIGIN = {
+  "access-control-allow-origin": "*",
+  "access-control-allow-methods": "POST",
+  "access-control-allow-headers": "content-type",
+  "access-control-max-age": "86400",
+};
 
 /** The codes that the core answers with. */
 const CODES = [
@@ -30,16 +38,13 @@ let reporter: Reporter | undefined;
 export default {
   async fetch(request, env, context): Promise<Response> {
     const start = performance.now();
-    const linked = linkedServer(request.url);
-    const isLink = linked !== undefined && isKeyName(linked);
-    const refusal = isLink ? refusedLink(request) : undefined;
-    // A socket that names a server is that peer's object's; whether the name is true it asks itself.
-    if (isLink && refusal === undefined) return env.PEER.getByName(`peer:${linked}`).fetch(request);
-    const served = refusal ?? (await serve(request, env));
+    const isLink = new URL(request.url).pathname === LINK;
+    const served = isLink ? await link(request, env) : await serve(request, env);
+    if (served instanceof Response) return served;
     reporter ??= new Reporter((counted) => report(env, counted));
     note(served, request, reporter, performance.now() - start);
     reporter.plan((milliseconds, then) => context.waitUntil(scheduler.wait(milliseconds).then(then)));
-    return respond(served.response);
+    return isLink ? anyOrigin(respond(served.response)) : respond(served.response);
   },
 } satisfies ExportedHandler<Env>;
 
@@ -62,13 +67,29 @@ async function serve(request: Request, env: Env): Promise<Answered> {
   }
 }
 
-/** Who opens a socket has proved nothing yet. */
-function refusedLink(request: Request): Answered | undefined {
-  const from = addressOf(request);
-  const response = tooMany(from);
-  if (response !== undefined) return { endpoint: "link", response };
-  flood.charge(from, Date.now());
-  return undefined;
+/** A link is its peer's object's, which itself asks whether the name is true. Who opens one has proved nothing yet; a session's ID is known to nobody but who has it. */
+async function link(request: Request, env: Env): Promise<Answered | Response> {
+  const [from, server, session] = [addressOf(request), linkedServer(request), sessionOf(request)];
+  const answer = (response: HttpResponse): Answered => ({ endpoint: "link", response });
+  const refusal = tooMany(from, session);
+  if (refusal !== undefined) return answer(refusal);
+  if (session === undefined) flood.charge(from, Date.now());
+  if (request.method === "OPTIONS") return answer({ status: 200, body: new Uint8Array() });
+  if (server === undefined || !isKeyName(server)) return answer(refuse(400, "M_INVALID_PARAM", "name your server, ?server=NAME; its name must be a key"));
+  const response = await env.PEER.getByName(`peer:${server}`).fetch(request);
+  if (response.status < 400) {
+    if (session !== undefined) flood.proved(session);
+    return response.webSocket ? response : anyOrigin(response);
+  }
+  if (session !== undefined) flood.charge(from, Date.now());
+  return answer({ status: response.status, body: new Uint8Array(await response.arrayBuffer()) });
+}
+
+/** Pages of any origin may read the answer: what counts is the proof, and no cookie. */
+function anyOrigin(response: Response): Response {
+  const open = new Response(response.body, response);
+  for (const [name, value] of Object.entries(ANY_ORIGIN)) open.headers.set(name, value);
+  return open;
 }
 
 /** Refuses what there is no allowance for. */

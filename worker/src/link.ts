@@ -1,28 +1,35 @@
-// Servers behind a socket, such as tabs, which cannot be reached at an address: requests go both ways over it, each a frame of JSON. The object of that peer holds the
-// socket, and sleeps while nothing crosses it: what has to outlast that is in the socket's attachment.
+// Links to a server that has no address, such as a tab: it opens a way to us, proves its name over it, and requests go both ways, each a frame. The object of that peer
+// holds the ways. It sleeps while nothing crosses a socket, so what has to outlast that is in the socket's attachment; a session over HTTP is in memory alone.
 import { isProven } from "hublet";
 import type { HttpRequest, HttpResponse, SendError } from "hublet";
+import { readBytes } from "./body.js";
+import { type Frame, isFrame, MAX_FRAMES, read, requestOf } from "./frames.js";
+import { refuse, tooLarge } from "./http.js";
+import { Session } from "./session.js";
+import { Socket } from "./socket.js";
 
-/** Where sockets are opened: `?server=` names the server that opens one. */
+/** Where links are opened: `?server=` names the server that opens one. */
 export const LINK = "/_hublet/link";
 
 /** How long a server may take to answer, in milliseconds. */
 const TIME = 30_000;
 
-/** The longest frame: a transaction and what is around it. */
-const MAX_FRAME = 8 * 1024 * 1024;
+/** Sessions of one peer; beyond that the oldest that has proved nothing goes, else the oldest. */
+const MOST_SESSIONS = 64;
 
-type Frame =
-  | { kind: "request"; id: string; to: string; from: string; method: string; target: string; headers: [string, string][]; body: string }
-  | { kind: "taken"; id: string; to: string }
-  | { kind: "response"; id: string; to: string; status: number; body: string }
-  | { kind: "challenge"; from: string; nonce: string }
-  | { kind: "proof"; header: string };
-
-interface Attachment {
-  server: string;
-  nonce: string;
-  isProven: boolean;
+/** One way to the peer, whatever carries its frames. */
+export interface Way {
+  /** The name that is claimed. */
+  readonly server: string;
+  /** What is to be signed. */
+  readonly nonce: string;
+  /** When the name was proved, in milliseconds; 0 until then. */
+  readonly provenAt: number;
+  /** Whether frames can still go out. */
+  readonly isOpen: boolean;
+  proved(at: number): void;
+  /** Whether the frame is on its way. */
+  post(frame: Frame): boolean;
 }
 
 /** What a link needs of the object that has it. */
@@ -33,11 +40,15 @@ export interface Peer {
   reached(): void;
 }
 
-/** The sockets of one peer; of several, the newest that proved its name counts. */
+/** The ways to one peer; of several, the newest that proved its name counts. */
 export class Link {
   readonly #us: string;
   readonly #context: DurableObjectState;
-  readonly #waiting = new Map<string, (result: HttpResponse | SendError) => void>();
+  /** By their IDs, oldest first. */
+  readonly #sessions = new Map<string, Session>();
+  /** The one that proved its name last: whoever begins anew has lost those before. */
+  #session: Session | undefined;
+  readonly #waiting = new Map<string, { way: Way; settle(result: HttpResponse | SendError): void }>();
   readonly #life = crypto.randomUUID();
   #sent = 0;
 
@@ -50,16 +61,14 @@ export class Link {
   accept(server: string): Response {
     const { 0: theirs, 1: ours } = new WebSocketPair();
     this.#context.acceptWebSocket(ours);
-    const nonce = crypto.randomUUID();
-    ours.serializeAttachment({ server, nonce, isProven: false } satisfies Attachment);
-    post(ours, { kind: "challenge", from: this.#us, nonce });
+    this.#challenge(Socket.begin(ours, server));
     return new Response(null, { status: 101, webSocket: theirs });
   }
 
-  /** Sends a request to the peer; nothing where no socket of it is open. */
+  /** Sends a request to the peer; nothing where there is no way to it. */
   send(server: string, request: HttpRequest): Promise<HttpResponse | SendError> | undefined {
-    const socket = this.#open().at(-1);
-    if (socket === undefined) return undefined;
+    const way = this.#newest();
+    if (way === undefined) return undefined;
     const id = `${this.#life} ${++this.#sent}`;
     const { method, target, headers } = request;
     return new Promise((resolve) => {
@@ -69,59 +78,129 @@ export class Link {
         this.#waiting.delete(id);
         resolve(result);
       };
-      this.#waiting.set(id, settle);
+      this.#waiting.set(id, { way, settle });
       const body = new TextDecoder().decode(request.body);
-      if (!post(socket, { kind: "request", id, to: server, from: this.#us, method, target, headers, body })) settle("unreachable");
+      if (!way.post({ kind: "request", id, to: server, from: this.#us, method, target, headers, body })) settle("unreachable");
     });
   }
 
-  /** Deals with what came over a socket. What is no frame is dropped. */
-  async came(socket: WebSocket, text: string | ArrayBuffer, peer: Peer): Promise<void> {
-    const attachment = attached(socket);
-    const frame = typeof text === "string" && text.length <= MAX_FRAME ? read(text) : undefined;
-    if (attachment === undefined || frame === undefined) return;
-    const { server, nonce } = attachment;
+  /** Deals with what came over a socket. */
+  async heard(socket: WebSocket, text: string | ArrayBuffer, peer: Peer): Promise<void> {
+    const frame = typeof text === "string" && text.length <= MAX_FRAMES ? read(text) : undefined;
+    if (isFrame(frame)) await this.#came(new Socket(socket), frame, peer);
+  }
+
+  /** Answers a POST: of a new session without `?session=`, else of that one. A list with frames is answered when they are taken, one without when there are frames of ours. */
+  async posted(request: Request, server: string, peer: Peer): Promise<HttpResponse> {
+    const id = sessionOf(request);
+    if (id === undefined) return this.#begin(server);
+    const session = this.#sessions.get(id);
+    if (session === undefined) return gone();
+    session.stay();
+    const body = await readBytes(request.body, MAX_FRAMES);
+    if (body === undefined) return tooLarge(MAX_FRAMES);
+    const list = listOf(body);
+    if (list === undefined) return refuse(400, "M_BAD_JSON", "the body is no list: {heard, first, frames}");
+    if (!session.isOpen) return gone();
+    const frames = session.confirm(list.heard) ? session.take(list.first, list.frames) : undefined;
+    if (frames === undefined) {
+      session.end();
+      return refuse(409, "M_BAD_STATE", "frames are missing before `first`, or `heard` was never sent; begin a new session");
+    }
+    for (const frame of frames) {
+      if (!isFrame(frame)) continue;
+      if (session.provenAt === 0 && (frame.kind === "request" || frame.kind === "response")) break;
+      void this.#came(session, frame, peer);
+    }
+    if (session.provenAt === 0) {
+      session.end();
+      return refuse(401, "M_FORBIDDEN", "the first list of a session holds the proof of the name that it claims, and nothing that needs it before that");
+    }
+    if (list.frames.length > 0) return ok("{}");
+    const ours = await session.next();
+    return ours === undefined ? gone() : ok(ours);
+  }
+
+  /** A way is gone: what waits for an answer over it is not to be had. */
+  closed(): void {
+    for (const { way, settle } of [...this.#waiting.values()]) if (!way.isOpen) settle("unreachable");
+  }
+
+  /** A new session, and the challenge as the first of our frames. */
+  async #begin(server: string): Promise<HttpResponse> {
+    const sessions = [...this.#sessions.values()];
+    if (sessions.length >= MOST_SESSIONS) (sessions.find(({ provenAt }) => provenAt === 0) ?? sessions[0])?.end();
+    const session = new Session(server, ({ id }) => {
+      this.#sessions.delete(id);
+      this.closed();
+    });
+    this.#sessions.set(session.id, session);
+    this.#challenge(session);
+    const list = (await session.next()) ?? "{}";
+    return ok(`{"session":"${session.id}",${list.slice(1)}`);
+  }
+
+  #challenge(way: Way): void {
+    way.post({ kind: "challenge", from: this.#us, nonce: way.nonce });
+  }
+
+  async #came(way: Way, frame: Frame, peer: Peer): Promise<void> {
+    const { server, nonce, provenAt } = way;
     switch (frame.kind) {
       case "proof":
         if (typeof frame.header !== "string" || !isProven(this.#us, server, nonce, frame.header)) return;
-        socket.serializeAttachment({ ...attachment, isProven: true });
+        way.proved(Date.now());
+        if (way instanceof Session) await this.#takeOver(way);
         return peer.reached();
       case "request": {
-        if (!attachment.isProven || frame.to !== this.#us) return;
+        if (provenAt === 0 || frame.to !== this.#us) return;
         const request = requestOf(frame);
         if (request === undefined) return;
         const { id } = frame;
-        post(socket, { kind: "taken", id, to: server });
+        way.post({ kind: "taken", id, to: server });
         try {
           const { status, body } = await peer.serve(request);
-          post(socket, { kind: "response", id, to: server, status, body: new TextDecoder().decode(body) });
+          way.post({ kind: "response", id, to: server, status, body: new TextDecoder().decode(body) });
         } catch (error) {
           // What is no request gets no answer.
-          console.warn(`${server} sent over its socket what cannot be served:`, String(error));
+          console.warn(`${server} sent over its link what cannot be served:`, String(error));
         }
         return;
       }
       case "response":
-        if (!attachment.isProven || typeof frame.status !== "number" || typeof frame.body !== "string") return;
-        return this.#waiting.get(frame.id)?.({ status: frame.status, body: new TextEncoder().encode(frame.body) });
+        if (provenAt === 0 || typeof frame.status !== "number" || typeof frame.body !== "string") return;
+        return this.#waiting.get(frame.id)?.settle({ status: frame.status, body: new TextEncoder().encode(frame.body) });
+      case "gone":
+        if (way instanceof Session) way.end();
     }
   }
 
-  /** The sockets whose other end has proved its name, oldest first. */
-  #open(): WebSocket[] {
-    return this.#context.getWebSockets().filter((socket) => attached(socket)?.isProven && socket.readyState === WebSocket.OPEN);
+  /** What waits for an answer over a session before is sent again. The machine hears so before it is told that the peer can be reached. */
+  async #takeOver(session: Session): Promise<void> {
+    this.#session = session;
+    for (const { way, settle } of [...this.#waiting.values()]) if (way instanceof Session && way !== session) settle("unreachable");
+    await scheduler.wait(0);
   }
 
-  /** A socket is gone: what waits for it is not to be had. */
-  closed(): void {
-    if (this.#open().length === 0) for (const settle of [...this.#waiting.values()]) settle("unreachable");
+  /** The open way whose other end has proved its name last. */
+  #newest(): Way | undefined {
+    let newest: Way | undefined = this.#session?.isOpen ? this.#session : undefined;
+    for (const socket of this.#context.getWebSockets()) {
+      const way = new Socket(socket);
+      if (way.isOpen && way.provenAt > (newest?.provenAt ?? 0)) newest = way;
+    }
+    return newest;
   }
 }
 
-/** The server that a request for a socket says it comes from. */
-export function linkedServer(url: string): string | undefined {
-  const { pathname, searchParams } = new URL(url);
-  return pathname === LINK ? (searchParams.get("server") ?? undefined) : undefined;
+/** The server that a request for a link says it comes from. */
+export function linkedServer({ url }: Request): string | undefined {
+  return new URL(url).searchParams.get("server") ?? undefined;
+}
+
+/** The session of a POST that does not begin one. */
+export function sessionOf({ method, url }: Request): string | undefined {
+  return method === "POST" ? (new URL(url).searchParams.get("session") ?? undefined) : undefined;
 }
 
 /** Whether a name is a key: only such a server can prove its name over a link. */
@@ -129,32 +208,24 @@ export function isKeyName(server: string): boolean {
   return /^[a-z2-7]{52}\.key\.invalid$/.test(server);
 }
 
-function attached(socket: WebSocket): Attachment | undefined {
-  return (socket.deserializeAttachment() as Attachment | null) ?? undefined;
+/** Frames over HTTP: the first has a number, and the last of the other side's that came has one. */
+interface List {
+  heard: number;
+  first: number;
+  frames: unknown[];
 }
 
-function post(socket: WebSocket, frame: Frame): boolean {
-  try {
-    socket.send(JSON.stringify(frame));
-    return true;
-  } catch {
-    return false;
-  }
+function listOf(body: Uint8Array): List | undefined {
+  const list = read(new TextDecoder().decode(body)) as Partial<List> | null | undefined;
+  const { heard, first, frames } = list ?? {};
+  const areNumbers = Number.isSafeInteger(heard) && Number.isSafeInteger(first) && Number(heard) >= 0 && Number(first) >= 1;
+  return areNumbers && Array.isArray(frames) ? ({ heard, first, frames } as List) : undefined;
 }
 
-function read(text: string): Frame | undefined {
-  try {
-    const frame = JSON.parse(text);
-    return typeof frame === "object" && frame !== null && typeof frame.kind === "string" ? frame : undefined;
-  } catch {
-    return undefined;
-  }
+function gone(): HttpResponse {
+  return refuse(410, "M_NOT_FOUND", "there is no such session, or it is over; begin a new one");
 }
 
-/** The request of a frame, if it is one. */
-function requestOf({ id, method, target, headers, body }: Extract<Frame, { kind: "request" }>): HttpRequest | undefined {
-  const texts = [id, method, target, body];
-  const areHeaders = Array.isArray(headers) && headers.every((header) => Array.isArray(header) && header.length === 2 && header.every((text) => typeof text === "string"));
-  if (!areHeaders || !texts.every((text) => typeof text === "string")) return undefined;
-  return { method, target, headers, body: new TextEncoder().encode(body) };
+function ok(body: string): HttpResponse {
+  return { status: 200, body: new TextEncoder().encode(body) };
 }

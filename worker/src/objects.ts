@@ -9,7 +9,7 @@ import { type Env, identity } from "./env.js";
 import { federation } from "./front.js";
 import { MachineHost, type Rows } from "./host.js";
 import { headersOf, refuse, respond, responseOf, targetOf, tooLarge } from "./http.js";
-import { Link, linkedServer } from "./link.js";
+import { Link, linkedServer, type Peer as Other } from "./link.js";
 import { report } from "./metrics.js";
 import { Outbound } from "./outbound.js";
 import { Reporter } from "./reporter.js";
@@ -94,25 +94,29 @@ export class Peer extends MachineObject {
   #isBehind = false;
   readonly #link = new Link(this.env.HUBLET_NAME, this.ctx);
 
-  /** The peer opens a socket, over which it is reached from then on. */
-  override fetch(request: Request): Response {
-    const server = linkedServer(request.url);
-    if (server === undefined || request.headers.get("upgrade") !== "websocket") {
-      return respond(refuse(426, "M_UNRECOGNIZED", "open a WebSocket here, and name your server: ?server=NAME"));
-    }
-    return this.#link.accept(server);
+  /** The peer opens a link, over which it is reached from then on, or goes on with one over HTTP. */
+  override async fetch(request: Request): Promise<Response> {
+    const server = linkedServer(request);
+    if (server !== undefined && request.method === "POST") return respond(await this.#link.posted(request, server, this.#other(server)));
+    if (server !== undefined && request.headers.get("upgrade") === "websocket") return this.#link.accept(server);
+    return respond(refuse(426, "M_UNRECOGNIZED", "open a WebSocket here, or POST, and name your server: ?server=NAME"));
   }
 
   override async webSocketMessage(socket: WebSocket, text: string | ArrayBuffer): Promise<void> {
     const { server } = socket.deserializeAttachment() as { server: string };
-    await this.#link.came(socket, text, {
-      // What comes over a socket goes where it would go by HTTP: some of it needs no proof of who asks, and is not this object's.
+    await this.#link.heard(socket, text, this.#other(server));
+  }
+
+  /** The other end of a link. */
+  #other(server: string): Other {
+    return {
+      // What comes over a link goes where it would go by HTTP: some of it needs no proof of who asks, and is not this object's.
       serve: async ({ method, target, headers, body }) => {
         const request = new Request(`https://${this.env.HUBLET_NAME}${target}`, { method, headers, ...(body.length > 0 && { body }) });
         return (await federation(request, this.env, () => undefined)).response;
       },
       reached: () => void this.ask(`peer:${server}`, encodeCall({ type: "reached" })),
-    });
+    };
   }
 
   override webSocketClose(): void {
@@ -123,7 +127,7 @@ export class Peer extends MachineObject {
     this.#link.closed();
   }
 
-  /** Over the peer's socket where it has one open, else to its address. */
+  /** Over the peer's link where it has one, else to its address. */
   protected override send(server: string, request: HttpRequest): Promise<HttpResponse | SendError> {
     return this.#link.send(server, request) ?? super.send(server, request);
   }

@@ -67,9 +67,9 @@ test("a link that does not stand says why", async () => {
     { name: edge.name, url: address(), nobody: `ws://localhost:${await freePort()}/` },
   );
   assert.deepEqual(errors.map(([code]) => code), ["unreachable", "unreachable", "argument", "unreachable"]);
-  assert.match(errors[0][1], /^the socket was closed before it was known who is at its other end/);
-  assert.equal(errors[1][1], `at the other end of the socket is another server: ${edge.name}`);
-  assert.match(errors[2][1], /^no socket can be opened to this address/);
+  assert.match(errors[0][1], /^the link was closed before it was known who is at its other end/);
+  assert.equal(errors[1][1], `at the other end of the link is another server: ${edge.name}`);
+  assert.match(errors[2][1], /^no link can be opened to this address/);
   assert.equal(errors[3][1], "the links are cut: go online first");
   await tab.close();
 });

@@ -18,7 +18,7 @@ use crate::{
     adapters::{
         backup,
         engine::Engine,
-        links::{SocketError, Tamper},
+        links::{Carrier, LinkError, Tamper},
         proof::{Claim, Proof},
         store::StoreError,
     },
@@ -121,14 +121,16 @@ pub(super) fn run(engine: &Rc<Engine>, call: &JsValue, done: impl FnOnce(JsValue
             }
             None => done(Came::Error(Failed::from(Argument::of("port", "must be a MessagePort")))),
         },
-        "socket" => match (text(call, "server"), text(call, "url")) {
-            (Some(server), Some(url)) => engine.links().keep_socket(server, url, move |stands| {
+        "keep" => match (carrier(call), text(call, "server"), text(call, "url")) {
+            (Some(carrier), Some(server), Some(url)) => engine.links().keep(carrier, server, url, move |stands| {
                 done(stands.map_or_else(|error| Came::Error(error.into()), |()| Came::Done(true)));
             }),
-            _ => done(Came::Error(Failed::from(Argument::of("socket", "needs a server and a url")))),
+            _ => done(Came::Error(Failed::from(Argument::of("keep", "needs a link, a server and a url")))),
         },
         "hangUp" => {
-            engine.links().drop_sockets(&text(call, "server").unwrap_or_default());
+            if let Some(carrier) = carrier(call) {
+                engine.links().drop_kept(carrier, &text(call, "server").unwrap_or_default());
+            }
             done(Came::Done(true));
         }
         "export" => {
@@ -171,6 +173,10 @@ fn with_keys(
     engine.ask(peer, Call::Peer(PeerCall::Keys(need)), further);
 }
 
+fn carrier(call: &JsValue) -> Option<Carrier> {
+    Carrier::named(&text(call, "link")?)
+}
+
 fn text(call: &JsValue, name: &str) -> Option<String> {
     field(call, name)?.as_string()
 }
@@ -199,10 +205,10 @@ impl From<Argument> for Failed {
     }
 }
 
-impl From<SocketError> for Failed {
-    fn from(error: SocketError) -> Self {
+impl From<LinkError> for Failed {
+    fn from(error: LinkError) -> Self {
         let code = match error {
-            SocketError::Address(_) => "argument",
+            LinkError::Address(_) => "argument",
             _ => "unreachable",
         };
         Self { code, message: error.to_string() }
@@ -230,7 +236,7 @@ mod tests {
 
     use super::{Came, Failed, Info, PeerInfo};
     use crate::{
-        adapters::{links::SocketError, page::assert_fits, proof::Claim, store::StoreError},
+        adapters::{links::LinkError, page::assert_fits, proof::Claim, store::StoreError},
         bindings::form::Argument,
         server::{Answer, SendError},
         testing::duo::Duo,
@@ -238,7 +244,8 @@ mod tests {
 
     #[test]
     fn what_comes_of_a_call_is_as_declared() {
-        let peers = ["tabs", "port", "socket", "rtc"].map(|link| PeerInfo { server: "hub.example".into(), link });
+        let peers =
+            ["tabs", "port", "socket", "http", "rtc"].map(|link| PeerInfo { server: "hub.example".into(), link });
         let mut duo = Duo::joined();
         let proofs =
             duo.hub_log().into_iter().map(|(.., event)| Claim::read(&event.unwrap(), "I.1").unwrap().prove(&[]));
@@ -265,16 +272,16 @@ mod tests {
             StoreError::Denied,
             StoreError::Failed("lost".into()),
         ];
-        let sockets = [
-            SocketError::Address("none".into()),
-            SocketError::Offline,
-            SocketError::Closed("code 1006".into()),
-            SocketError::Other("other.example".into()),
-            SocketError::Silent,
+        let links = [
+            LinkError::Address("none".into()),
+            LinkError::Offline,
+            LinkError::Closed("code 1006".into()),
+            LinkError::Other("other.example".into()),
+            LinkError::Silent,
         ];
         let others =
             [Failed::nameless(), Failed::not_here(), Failed::unsupported("locks"), Argument("a".into()).into()];
-        let failed = stores.into_iter().map(Failed::from).chain(sockets.into_iter().map(Failed::from)).chain(others);
+        let failed = stores.into_iter().map(Failed::from).chain(links.into_iter().map(Failed::from)).chain(others);
         for failed in failed {
             assert_fits(&Came::Error(failed), "Told");
         }

@@ -34,4 +34,7 @@ pub(super) struct Ways {
     /// To those behind a WebSocket: the address by server name.
     #[serde(default)]
     pub(super) sockets: BTreeMap<String, String>,
+    /// To those that take frames over HTTP: the address by server name.
+    #[serde(default)]
+    pub(super) http: BTreeMap<String, String>,
 }
