@@ -141,7 +141,8 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
     const isReached = new Set(info?.peers.map(({ server }) => server));
     for (const peer of this.peers) if (!isReached.has(peer.server)) this.#reached({ ...peer, connected: false, since: Date.now() });
     for (const { server, link } of info?.peers ?? []) {
-      if (!this.#peers.get(server)?.connected) this.#peers.set(server, { server, link, connected: true, since: Date.now() });
+      const known = this.#peers.get(server);
+      if (!known?.connected || known.link !== link) this.#peers.set(server, { server, link, connected: true, since: Date.now() });
     }
   }
 
@@ -223,8 +224,8 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
   }
 
   /**
-   * A link over a port whose other end someone else holds: a worker, an iframe, another window. Answers when the server there has proved its name.
-   * Only in the tab that writes.
+   * A link over a port whose other end someone else holds: a worker, an iframe, another window. Answers when the server there has proved its name. It stands for as long as this
+   * tab, whichever tab writes.
    */
   async connectPort(port: MessagePort): Promise<Peer> {
     return this.#connect(port, "port");
@@ -251,7 +252,7 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
     await this.#connection.call("hangUp", { server });
   }
 
-  /** A link over an open data channel, reliable and ordered. Only in the tab that writes; the page has to stay, since workers have no data channels. */
+  /** A link over an open data channel, reliable and ordered. It stands for as long as this page, whichever tab writes. */
   async connectChannel(channel: RTCDataChannel): Promise<Peer> {
     return this.#connect(bridge(channel), "rtc");
   }
