@@ -257,7 +257,7 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
     return this.#connect(bridge(channel), "rtc");
   }
 
-  /** Begins a link between two browsers, to be signalled by hand or through a room: `answerPeer` there takes the offer, `accept` here takes its answer. */
+  /** Begins a link between two browsers, to be signalled by hand (`Room.connectPeer` does it through a room): `answerPeer` there takes the offer, `accept` here takes its answer. */
   async offerPeer(config?: RTCConfiguration): Promise<PeerOffer> {
     const { offer, accept } = await offerChannel(config);
     return { offer, accept: async (answer) => this.connectChannel(await accept(answer)) };
@@ -335,7 +335,7 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
 
   /** The room's first events are told before the answer, so that nothing has to be read. */
   async #make(roomId: string, call: Call): Promise<Room> {
-    const room = new Room(this.#connection, this.server, this.user, roomId);
+    const room = new Room(this.#connection, this, roomId);
     this.#rooms.set(roomId, Promise.resolve(room));
     try {
       await this.#connection.ask(`room:${roomId}`, call, "created");
@@ -356,7 +356,7 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
   #opened(roomId: string): Promise<Room> {
     let room = this.#rooms.get(roomId);
     if (!room) {
-      room = new Room(this.#connection, this.server, this.user, roomId).load();
+      room = new Room(this.#connection, this, roomId).load();
       this.#rooms.set(roomId, room);
       // One that could not be opened may be there later.
       room.catch(() => this.#rooms.delete(roomId));
