@@ -40,35 +40,67 @@ export function bridge(channel: RTCDataChannel): MessagePort {
   return theirs;
 }
 
-/** Makes an offer; what `accept` gives is open. */
-export async function offerChannel(config?: RTCConfiguration): Promise<{ offer: string; accept(answer: string): Promise<RTCDataChannel> }> {
+/** A connection in the making: it ends with its channel, or when it is given up. */
+interface Making {
+  close(): void;
+}
+
+/** Makes an offer; what `accept` gives is open. Routes are looked for until there are no more, or for so many milliseconds. */
+export async function offerChannel(config?: RTCConfiguration, gather?: number): Promise<Making & { offer: string; accept(answer: string): Promise<RTCDataChannel> }> {
   const connection = new RTCPeerConnection(config);
   const channel = connection.createDataChannel("hublet");
+  endTogether(connection, channel);
   await connection.setLocalDescription(await connection.createOffer());
-  const offer = await described(connection);
+  const offer = await described(connection, gather);
   return {
     offer,
     async accept(answer) {
       await connection.setRemoteDescription(JSON.parse(answer));
       return opened(channel);
     },
+    close: () => hangUp(connection, channel),
   };
 }
 
 /** Answers an offer; the channel comes when the other side has the answer. */
-export async function answerChannel(offer: string, config?: RTCConfiguration): Promise<{ answer: string; channel: Promise<RTCDataChannel> }> {
+export async function answerChannel(offer: string, config?: RTCConfiguration, gather?: number): Promise<Making & { answer: string; channel: Promise<RTCDataChannel> }> {
   const connection = new RTCPeerConnection(config);
-  const channel = new Promise<RTCDataChannel>((resolve) => (connection.ondatachannel = ({ channel }) => resolve(opened(channel))));
-  await connection.setRemoteDescription(JSON.parse(offer));
-  await connection.setLocalDescription(await connection.createAnswer());
-  return { answer: await described(connection), channel };
+  let theirs: RTCDataChannel | undefined;
+  const channel = new Promise<RTCDataChannel>((resolve) => {
+    connection.ondatachannel = ({ channel }) => {
+      theirs = channel;
+      endTogether(connection, channel);
+      resolve(opened(channel));
+    };
+  });
+  try {
+    await connection.setRemoteDescription(JSON.parse(offer));
+    await connection.setLocalDescription(await connection.createAnswer());
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+  return { answer: await described(connection, gather), channel, close: () => hangUp(connection, theirs) };
+}
+
+/** A channel whose other end is away for good is told by its connection only. */
+function endTogether(connection: RTCPeerConnection, channel: RTCDataChannel): void {
+  channel.addEventListener("close", () => connection.close());
+  connection.onconnectionstatechange = () => connection.connectionState === "failed" && hangUp(connection, channel);
+}
+
+/** Closing a connection does not tell its own channels. */
+function hangUp(connection: RTCPeerConnection, channel?: RTCDataChannel): void {
+  connection.close();
+  channel?.dispatchEvent(new Event("close"));
 }
 
 /** The description with every way that was found in it, so that one text each way suffices. */
-async function described(connection: RTCPeerConnection): Promise<string> {
+async function described(connection: RTCPeerConnection, gather?: number): Promise<string> {
   if (connection.iceGatheringState !== "complete") {
     await new Promise<void>((resolve) => {
       connection.onicegatheringstatechange = () => connection.iceGatheringState === "complete" && resolve();
+      if (gather !== undefined) setTimeout(resolve, gather);
     });
   }
   return JSON.stringify(connection.localDescription);

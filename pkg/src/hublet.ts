@@ -144,7 +144,8 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
     const isReached = new Set(info?.peers.map(({ server }) => server));
     for (const peer of this.peers) if (!isReached.has(peer.server)) this.#reached({ ...peer, connected: false, since: Date.now() });
     for (const { server, link } of info?.peers ?? []) {
-      if (!this.#peers.get(server)?.connected) this.#peers.set(server, { server, link, connected: true, since: Date.now() });
+      const known = this.#peers.get(server);
+      if (!known?.connected || known.link !== link) this.#peers.set(server, { server, link, connected: true, since: Date.now() });
     }
   }
 
@@ -226,8 +227,8 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
   }
 
   /**
-   * A link over a port whose other end someone else holds: a worker, an iframe, another window. Answers when the server there has proved its name.
-   * Only in the tab that writes.
+   * A link over a port whose other end someone else holds: a worker, an iframe, another window. Answers when the server there has proved its name. It stands for as long as this
+   * tab, whichever tab writes.
    */
   async connectPort(port: MessagePort): Promise<Peer> {
     return this.#connect(port, "port");
@@ -260,12 +261,12 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
     await this.#hangUp("http", server);
   }
 
-  /** A link over an open data channel, reliable and ordered. Only in the tab that writes; the page has to stay, since workers have no data channels. */
+  /** A link over an open data channel, reliable and ordered. It stands for as long as this page, whichever tab writes. */
   async connectChannel(channel: RTCDataChannel): Promise<Peer> {
     return this.#connect(bridge(channel), "rtc");
   }
 
-  /** Begins a link between two browsers, to be signalled by hand or through a room: `answerPeer` there takes the offer, `accept` here takes its answer. */
+  /** Begins a link between two browsers, to be signalled by hand (`Room.connectPeer` does it through a room): `answerPeer` there takes the offer, `accept` here takes its answer. */
   async offerPeer(config?: RTCConfiguration): Promise<PeerOffer> {
     const { offer, accept } = await offerChannel(config);
     return { offer, accept: async (answer) => this.connectChannel(await accept(answer)) };
@@ -361,7 +362,7 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
 
   /** The room's first events are told before the answer, so that nothing has to be read. */
   async #make(roomId: string, call: Call): Promise<Room> {
-    const room = new Room(this.#connection, this.server, this.user, roomId);
+    const room = new Room(this.#connection, this, roomId);
     this.#rooms.set(roomId, Promise.resolve(room));
     try {
       await this.#connection.ask(`room:${roomId}`, call, "created");
@@ -382,7 +383,7 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
   #opened(roomId: string): Promise<Room> {
     let room = this.#rooms.get(roomId);
     if (!room) {
-      room = new Room(this.#connection, this.server, this.user, roomId).load();
+      room = new Room(this.#connection, this, roomId).load();
       this.#rooms.set(roomId, room);
       // One that could not be opened may be there later.
       room.catch(() => this.#rooms.delete(roomId));

@@ -14,6 +14,7 @@ export type { ErrorCode, HashProof, LinkKind, Proof, Role, Rung, SendError, Sign
 export type { Check, RoomEvent, StateEvent, Status } from "./event.js";
 export type { HubletEvents, Invite, Peer, PeerOffer, RoomInfo, Traffic } from "./hublet.js";
 export type { Member, Membership, RoomEvents, Sent } from "./room.js";
+export type { AcceptPeersOptions, ConnectPeerOptions } from "./signalling.js";
 
 /** How a server is opened. */
 export interface OpenOptions {

@@ -5,7 +5,9 @@ import type { Connection } from "./connection.js";
 import { Emitter } from "./emitter.js";
 import { HubletError } from "./error.js";
 import { echo, readEntry, type Entry, type RoomEvent, type StateEvent } from "./event.js";
+import type { Hublet, Peer } from "./hublet.js";
 import { writeLink } from "./link.js";
+import { SIGNAL, Signalling, type AcceptPeersOptions, type ConnectPeerOptions } from "./signalling.js";
 
 /** A user's standing in a room. */
 export type Membership = "join" | "invite" | "knock" | "leave" | "ban";
@@ -38,7 +40,7 @@ export interface RoomEvents {
   typing: { user: string; typing: boolean };
   /** A user has read up to that event. */
   receipt: { user: string; eventId: string; ts: number };
-  /** What `sendEphemeral` of another sent. */
+  /** What `sendEphemeral` of another sent; but for the kind `hublet.link`, of which direct links are made. */
   ephemeral: { sender: string; kind: string; data: any };
   /** The hub broke a rule: two events at one place, an event that the rules refuse, or something that it does not serve. */
   problem: { kind: "fork" | "rejected" | "hole"; eventId?: string; error: string };
@@ -72,16 +74,18 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<RoomEvent
   readonly #sent = new Map<string, Promise<Sent>>();
   /** The reading of events that were missed, while it goes on. */
   #missing: Promise<void> | undefined;
+  readonly #signalling: Signalling;
   #last = -Infinity;
   #ended = false;
 
   /** Made by `Hublet`. @internal */
-  constructor(connection: Connection, server: string, user: string, roomId: string) {
+  constructor(connection: Connection, hublet: Hublet, roomId: string) {
     super();
     this.#connection = connection;
-    this.#server = server;
-    this.#user = user;
+    this.#server = hublet.server;
+    this.#user = hublet.user;
     this.roomId = roomId;
+    this.#signalling = new Signalling(hublet, (data) => this.sendEphemeral(SIGNAL, data));
   }
 
   /** Reads what the server has of the room. @internal */
@@ -279,6 +283,26 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<RoomEvent
     await this.#ask({ type: "ephemeral", sender: this.#user, kind, data: JSON.stringify(data) }, "done");
   }
 
+  /**
+   * Makes a direct link, by a WebRTC data channel, to a server of the room whose page has called `acceptPeers` or calls this for us at the same time. The offer and its answer travel through the
+   * room, where every server can read them: they name this machine's network addresses. Requests to that server go over the link for as long as it stands, then the way they went before.
+   * @throws {HubletError} `unreachable`, when the server has no user in the room, does not answer, or no way to it is found.
+   */
+  async connectPeer(server: string, options: ConnectPeerOptions = {}): Promise<Peer> {
+    if (server === this.#server) throw new HubletError("argument", "this server needs no link to itself");
+    const isHere = (await this.members()).some((member) => member.server === server && member.membership === "join");
+    if (!isHere) throw new HubletError("unreachable", `${server} has no user in the room`);
+    return this.#signalling.connect(server, options);
+  }
+
+  /**
+   * Lets other servers of the room make direct links to this one (`connectPeer`), until the function that it gives is called; links that stand then stay. Of several tabs one answers. An answer tells every server in the room
+   * this machine's network addresses, so without this call none is given.
+   */
+  acceptPeers(options: AcceptPeersOptions = {}): () => void {
+    return this.#signalling.accept(options);
+  }
+
   /** A link that `joinRoom` takes: a page's address, this one's if none is given, with the room and servers that know it. */
   link(page = location.href): string {
     return writeLink(page, this.roomId, [...new Set([this.hub, this.#server])]);
@@ -330,6 +354,7 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<RoomEvent
   /** @internal */
   end(): void {
     this.#ended = true;
+    this.#signalling.end();
     this.dispatchEvent(new Event("end"));
   }
 
@@ -409,6 +434,7 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<RoomEvent
   #ephemeral(edu: { edu_type: string; content: any }): void {
     const { content } = edu;
     if (edu.edu_type === "m.typing") return this.emit("typing", { user: content.user_id, typing: content.typing });
+    if (edu.edu_type === "hublet.ephemeral" && content.kind === SIGNAL) return this.#signalling.heard(serverOf(content.sender), content.data);
     if (edu.edu_type === "hublet.ephemeral") return this.emit("ephemeral", { sender: content.sender, kind: content.kind, data: content.data });
     const readers: Record<string, { event_ids: string[]; data?: { ts?: number } }> = content[this.roomId]?.["m.read"] ?? {};
     for (const [user, { event_ids, data }] of Object.entries(readers)) {

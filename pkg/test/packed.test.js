@@ -14,7 +14,7 @@ before(() => {
 after(() => packed.remove());
 
 test("the package holds the module, its glue, types, loaders and licences, and nothing else", () => {
-  const page = ["archive", "channel", "connection", "emitter", "error", "event", "hublet", "index", "link", "room", "worker"];
+  const page = ["archive", "channel", "connection", "emitter", "error", "event", "hublet", "index", "link", "room", "signalling", "worker"];
   const module = ["hublet.d.ts", "hublet.js", "hublet_bg.wasm", "hublet_bg.wasm.d.ts"];
   assert.deepEqual(packed.files, [
     "README.md",

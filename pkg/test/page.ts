@@ -1,5 +1,5 @@
 // What a page of a TypeScript user looks like: it is checked, not run.
-import { Hublet, HubletError, open, parseLink, Room, type ErrorCode, type Peer, type RoomEvent, type Status } from "hublet/browser";
+import { Hublet, HubletError, open, parseLink, Room, type ErrorCode, type LinkKind, type Peer, type RoomEvent, type Status } from "hublet/browser";
 import { HubletError as SlimError, init, initSync, version } from "hublet/slim";
 
 export async function bring(module: WebAssembly.Module | Response): Promise<string> {
@@ -18,6 +18,9 @@ export async function use(): Promise<void> {
   });
   room.addEventListener("typing", ({ detail: { user, typing } }) => console.log(user, typing));
   server.addEventListener("peer", ({ detail }) => console.log(detail.server, detail.link, detail.connected));
+  const stop: () => void = room.acceptPeers({ from: link?.via });
+  const { link: carrier }: { link: LinkKind } = await room.connectPeer(room.hub, { config: { iceServers: [] }, timeout: 5_000 });
+  if (carrier === "rtc") stop();
   // @ts-expect-error: no such event
   room.addEventListener("nonsense", ({ detail }) => detail);
   const { txn }: { txn: string } = await room.sendMessage("Hello!");

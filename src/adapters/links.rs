@@ -10,6 +10,10 @@ mod port;
 mod socket;
 mod tabs;
 mod tamper;
+mod ways;
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;
 
 use alloc::{
     boxed::Box,
@@ -21,11 +25,11 @@ use alloc::{
 use core::cell::{Cell, RefCell};
 
 use gloo_timers::callback::Timeout;
-use web_sys::MessagePort;
 
-use self::{direct::Direct, frame::Frame, kept::Kept, tabs::Tabs};
+use self::{direct::Direct, frame::Frame, kept::Kept, tabs::Tabs, ways::Ways};
 pub use self::{
     kept::{Carrier, LinkError},
+    port::{Port, gone},
     tamper::Tamper,
 };
 use super::clock;
@@ -37,10 +41,6 @@ use crate::{
 
 /// How long a server may take to say that it has a request, in milliseconds.
 const TAKEN_TIME: u32 = 2_000;
-
-/// How often a port's other end is looked for, and how long in all, in milliseconds.
-const LOOK: u32 = 20;
-const PATIENCE: u32 = 10_000;
 
 /// How long it may take to answer: longer than a hub waits for an invited server.
 const ANSWER_TIME: u32 = 30_000;
@@ -103,7 +103,7 @@ struct Inner {
     is_offline: Cell<bool>,
     tabs: RefCell<Option<Tabs>>,
     /// Links to servers that have proved their names.
-    direct: RefCell<Map<String, Rc<Direct>>>,
+    ways: Ways,
     /// Links that are made anew when they break.
     kept: RefCell<Vec<Rc<Kept>>>,
     /// What is to be done to the next transaction with events.
@@ -140,7 +140,7 @@ impl Links {
             on_found: RefCell::default(),
             is_offline: Cell::new(false),
             tabs: RefCell::default(),
-            direct: RefCell::default(),
+            ways: Ways::default(),
             kept: RefCell::default(),
             tamper: Cell::new(None),
             peers: RefCell::default(),
@@ -179,12 +179,6 @@ impl Links {
         self.inner.tabs.replace(tabs);
         self.inner.announce();
         is_open
-    }
-
-    /// A link over a port; `named` is told the server at its other end once that has proved its name.
-    pub fn open_port(&self, port: MessagePort, kind: &'static str, named: impl FnOnce(String) + 'static) {
-        let direct = port::open(&self.inner, port, kind);
-        wait_for_name(direct, PATIENCE, named);
     }
 
     /// Keeps a link to a server, at that address and no other; `stands` is told once whether it stands, or why it does not yet.
@@ -247,7 +241,7 @@ impl Links {
     pub fn close(&self) {
         let gone = Frame::Gone { from: self.inner.us() };
         self.inner.post_to_tabs(&gone);
-        for direct in self.inner.direct.borrow().values() {
+        for (_, direct) in self.inner.ways.all() {
             direct.post()(&gone);
         }
         self.inner.is_offline.set(true);
@@ -276,10 +270,8 @@ impl Inner {
         for kept in self.kept.borrow().iter() {
             kept.connect();
         }
-        let direct: Vec<_> =
-            self.direct.borrow().iter().map(|(server, direct)| (server.clone(), direct.kind())).collect();
-        for (server, kind) in direct {
-            self.found(&server, kind);
+        for (server, _) in self.ways.all() {
+            self.other_way(&server);
         }
     }
 
@@ -309,7 +301,7 @@ impl Inner {
         if self.is_offline.get() {
             return None;
         }
-        if let Some(direct) = self.direct.borrow().get(server) {
+        if let Some(direct) = self.ways.best(server) {
             return Some((direct.kind(), direct.post()));
         }
         self.tabs.borrow().as_ref()?;
@@ -347,8 +339,13 @@ impl Inner {
     fn give_up(&self, id: &str, after: u32, error: SendError) -> Timeout {
         let (this, id) = (self.this.clone(), String::from(id));
         Timeout::new(after, move || {
-            if let Some(links) = this.upgrade() {
-                links.settle(&id, Err(error));
+            let Some(links) = this.upgrade() else { return };
+            let waiting = links.waiting.borrow();
+            let over = waiting.get(&id).map(|waiting| (waiting.server.clone(), waiting.link));
+            drop(waiting);
+            links.settle(&id, Err(error));
+            if let (Some((server, link)), SendError::Unreachable) = (over, error) {
+                links.doubt(&server, link);
             }
         })
     }
@@ -382,6 +379,8 @@ impl Inner {
         if server == self.identity.name().as_str() || ServerName::parse(server).is_err() {
             return;
         }
+        // Whatever a server was heard over, requests to it take the best way.
+        let link = self.ways.best(server).map_or(link, |best| best.kind());
         if self.peers.borrow_mut().insert(server.into(), link) != Some(link) {
             (self.watch)(LinkEvent::Peer { server: server.into(), link, connected: true });
             if let Some(found) = &*self.on_found.borrow() {
@@ -390,22 +389,53 @@ impl Inner {
         }
     }
 
-    /// A kept link to a server is gone: another one that stands takes its place.
-    fn fall_back(&self, server: &str) {
-        if self.is_offline.get() || self.direct.borrow().contains_key(server) {
-            return;
-        }
-        let other = self.kept.borrow().iter().find_map(|kept| kept.standing_to(server));
-        if let Some(direct) = other {
-            self.direct.borrow_mut().insert(server.into(), direct.clone());
-            self.found(server, direct.kind());
-        }
-    }
-
     fn lost(&self, server: &str) {
         let lost = self.peers.borrow_mut().remove(server);
         if let Some(link) = lost {
             (self.watch)(LinkEvent::Peer { server: server.into(), link, connected: false });
+        }
+    }
+
+    /// A server has proved its name over a link, or is heard again over one that was in doubt.
+    fn stands(&self, server: &str, link: &Rc<Direct>) {
+        if self.ways.add(server, link) && !self.is_offline.get() {
+            self.found(server, link.kind());
+        }
+    }
+
+    /// A link is gone: what is under way over it is asked for again, over another.
+    fn broke(&self, server: &str, link: &Direct) {
+        if !self.ways.remove(link) {
+            return;
+        }
+        let is_over_it = |waiting: &Waiting| waiting.server == server && waiting.link == link.kind();
+        let waiting = self.waiting.borrow();
+        let lost: Vec<String> =
+            waiting.iter().filter(|(_, waiting)| is_over_it(waiting)).map(|(id, _)| id.clone()).collect();
+        drop(waiting);
+        for id in lost {
+            self.settle(&id, Err(SendError::Unreachable));
+        }
+        self.other_way(server);
+    }
+
+    /// Nobody has taken a request. Links without anybody in between break unheard, so requests take another way until something comes over this one.
+    fn doubt(&self, server: &str, kind: &'static str) {
+        let link = self.ways.best(server).filter(|link| link.kind() == kind && link.is_end_to_end());
+        let Some(link) = link else { return };
+        self.ways.remove(&link);
+        self.other_way(server);
+        link.challenge();
+    }
+
+    /// Says over what a server can be reached, now that a link to it is gone; or asks whether it can.
+    fn other_way(&self, server: &str) {
+        match self.ways.best(server).filter(|_| !self.is_offline.get()) {
+            Some(link) => self.found(server, link.kind()),
+            None => {
+                self.lost(server);
+                self.post_to_tabs(&Frame::Who { from: self.us() });
+            }
         }
     }
 
@@ -469,17 +499,6 @@ impl Inner {
                 self.settle(&id, Ok(Response { status, body: body.into_bytes() }));
             }
             _ => {}
-        }
-    }
-}
-
-/// Tells `named` who is at the other end of a link, if that is proved in time.
-fn wait_for_name(direct: Rc<Direct>, patience: u32, named: impl FnOnce(String) + 'static) {
-    match direct.server() {
-        Some(server) => named(server),
-        None if patience == 0 => named(String::new()),
-        None => {
-            Timeout::new(LOOK, move || wait_for_name(direct, patience.saturating_sub(LOOK), named)).forget();
         }
     }
 }

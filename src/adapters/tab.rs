@@ -1,5 +1,5 @@
 //! One tab's part of a server. Tabs that open the same name share one server: a Web Lock makes one of them its writer, and the others hand it their page's
-//! calls over a `BroadcastChannel`. When the writer dies the next in the line for the lock goes on from the rows, and what was not answered is asked again.
+//! calls and the frames of its ports over a `BroadcastChannel`. When the writer dies the next in the line for the lock goes on from the rows, and what was not answered is asked again.
 //!
 //! Invariant: only who holds the lock opens the rows, so two tabs never write one log.
 
@@ -7,6 +7,7 @@ mod calls;
 mod channel;
 mod notice;
 mod options;
+mod ports;
 
 use alloc::{
     boxed::Box,
@@ -26,6 +27,7 @@ use self::{
     channel::{Channel, Message},
     notice::{Notice, Told},
     options::{Kept, Options},
+    ports::Ports,
 };
 use super::{
     clock,
@@ -58,10 +60,11 @@ struct Inner {
     role: RefCell<Role>,
     /// The writer's life that knows of our calls, and how its server is called.
     writer: RefCell<Option<(String, String)>>,
-    /// The page's calls that are not answered, by their number.
+    /// The page's calls that are not answered, by their number. One that brought a port is undefined: whoever writes next is asked by opening that link.
     pending: RefCell<Map<u32, JsValue>>,
     /// The last call of each other tab while we write. A tab's calls come in order, so that one told twice is known and done once.
     asked: RefCell<Map<String, u32>>,
+    ports: Ports,
     opened: Cell<bool>,
     this: Weak<Inner>,
 }
@@ -94,6 +97,7 @@ impl Tab {
             writer: RefCell::default(),
             pending: RefCell::default(),
             asked: RefCell::default(),
+            ports: Ports::default(),
             opened: Cell::new(false),
             this: this.clone(),
         });
@@ -105,11 +109,15 @@ impl Tab {
     pub fn take(&self, call: JsValue) {
         let id = form::field(&call, "id").and_then(|id| id.as_f64()).map(crate::bindings::whole);
         if let Some(id) = id.and_then(|id| u32::try_from(id).ok()) {
-            if form::field(&call, "type").is_some_and(|kind| kind == "close") {
-                return self.inner.close(id);
+            let kind = form::field(&call, "type").and_then(|kind| kind.as_string()).unwrap_or_default();
+            match kind.as_str() {
+                "close" => self.inner.close(id),
+                "port" => self.inner.keep_port(id, &call),
+                _ => {
+                    self.inner.pending.borrow_mut().insert(id, call.clone());
+                    self.inner.pass_on(id, &call);
+                }
             }
-            self.inner.pending.borrow_mut().insert(id, call.clone());
-            self.inner.pass_on(id, &call);
         }
     }
 }
@@ -128,6 +136,7 @@ impl Inner {
         let Some(channel) = Channel::open(&self.options.name, came) else {
             return self.fail(&Failed::unsupported("BroadcastChannel"));
         };
+        self.show_life();
         channel.post(&Message::Hello { from: self.id.clone() });
         self.channel.replace(Some(channel));
         let this = self.this.clone();
@@ -218,8 +227,17 @@ impl Inner {
         }
         self.post(&Message::Writer { life: self.id.clone(), server });
         self.ready();
-        let pending: Vec<_> = self.pending.borrow().iter().map(|(id, call)| (*id, call.clone())).collect();
-        for (id, call) in pending {
+        self.hand_over();
+    }
+
+    /// Hands whoever has begun to write all that our page waits for, and its ports.
+    fn hand_over(self: &Rc<Self>) {
+        self.open_ports();
+        let pending = self.pending.borrow();
+        let calls: Vec<_> =
+            pending.iter().filter(|(_, call)| !call.is_undefined()).map(|(id, call)| (*id, call.clone())).collect();
+        drop(pending);
+        for (id, call) in calls {
             self.pass_on(id, &call);
         }
     }
@@ -242,21 +260,32 @@ impl Inner {
 
     /// Ends this tab's part: whoever is next in the line goes on.
     fn close(&self, id: u32) {
+        // Without the channel first: links that other tabs have go on at the next writer, and are told nothing.
+        self.channel.replace(None);
+        self.close_ports();
         if let Role::Writer(engine, _) = &*self.role.borrow() {
             engine.links().close();
         }
         self.role.replace(Role::Closed);
-        self.channel.replace(None);
         self.to_page(&Told::done(id));
+    }
+
+    /// The server, if this tab runs it.
+    fn engine_at_work(&self) -> Option<Rc<Engine>> {
+        match &*self.role.borrow() {
+            Role::Writer(engine, _) => Some(engine.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether that tab is known to write.
+    fn is_writer(&self, tab: &str) -> bool {
+        self.writer.borrow().as_ref().is_some_and(|(life, _)| life == tab)
     }
 
     /// Hands a call of our page to whoever writes; while nobody does it waits.
     fn pass_on(self: &Rc<Self>, id: u32, call: &JsValue) {
-        let engine = match &*self.role.borrow() {
-            Role::Writer(engine, _) => Some(engine.clone()),
-            _ => None,
-        };
-        match (engine, &*self.writer.borrow()) {
+        match (self.engine_at_work(), &*self.writer.borrow()) {
             (Some(engine), _) => {
                 let this = self.this.clone();
                 run(&engine, call, move |told| {
@@ -264,10 +293,6 @@ impl Inner {
                         tab.answered(id, told);
                     }
                 });
-            }
-            (None, Some(_)) if form::field(call, "port").is_some() => {
-                self.pending.borrow_mut().remove(&id);
-                self.to_page(&Told::failed(id, &Failed::not_here()));
             }
             (None, Some((life, _))) => {
                 self.post(&Message::Call { life: life.clone(), from: self.id.clone(), id, call: call.clone() });
@@ -285,11 +310,7 @@ impl Inner {
 
     /// Deals with what another tab of the server says.
     fn came(self: &Rc<Self>, message: Message) {
-        let engine = match &*self.role.borrow() {
-            Role::Writer(engine, _) => Some(engine.clone()),
-            _ => None,
-        };
-        match (message, engine) {
+        match (message, self.engine_at_work()) {
             (Message::Hello { .. }, Some(engine)) => {
                 self.post(&Message::Writer { life: self.id.clone(), server: engine.links().name() });
             }
@@ -313,10 +334,13 @@ impl Inner {
                 }
                 self.writer.replace(Some((life, server)));
                 self.ready();
-                let pending: Vec<_> = self.pending.borrow().iter().map(|(id, call)| (*id, call.clone())).collect();
-                for (id, call) in pending {
-                    self.pass_on(id, &call);
-                }
+                self.hand_over();
+            }
+            (Message::Frame { to, from, number, rtc, frame }, Some(engine)) if to == self.id => {
+                self.came_over(&engine, &from, number, rtc, frame);
+            }
+            (Message::Frame { to, from, number, frame, .. }, None) if to == self.id && self.is_writer(&from) => {
+                self.ports.post(number, &frame);
             }
             (Message::Answer { to, id, told }, _) if to == self.id => self.answered(id, told),
             (Message::Notice { notice }, None) => post_to_page(&notice),

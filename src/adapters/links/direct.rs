@@ -71,28 +71,26 @@ impl Direct {
             }
             Frame::Who { .. } | Frame::Here { .. } => {}
             Frame::Gone { .. } => self.closed(),
-            frame if self.is_proven.get() && !links.is_offline.get() => links.came(frame, self.kind, &self.post),
+            frame if self.is_proven.get() && !links.is_offline.get() => {
+                if let Some(server) = self.server() {
+                    links.stands(&server, self);
+                }
+                links.came(frame, self.kind, &self.post);
+            }
             _ => {}
         }
     }
 
     fn proven(self: &Rc<Self>, links: &Rc<Inner>, server: &str) {
-        if self.is_proven.replace(true) {
-            return;
-        }
-        links.direct.borrow_mut().insert(server.into(), self.clone());
-        links.found(server, self.kind);
+        self.is_proven.set(true);
+        links.stands(server, self);
     }
 
     /// The link is gone.
     pub(super) fn closed(&self) {
         self.is_proven.set(false);
         let (Some(links), Some(server)) = (self.links.upgrade(), self.claimed.borrow().clone()) else { return };
-        let is_this = links.direct.borrow().get(&server).is_some_and(|known| core::ptr::eq(&**known, self));
-        if is_this {
-            links.direct.borrow_mut().remove(&server);
-            links.lost(&server);
-        }
+        links.broke(&server, self);
     }
 
     /// The server at the other end, once it has proved its name.
@@ -107,6 +105,11 @@ impl Direct {
 
     pub(super) const fn kind(&self) -> &'static str {
         self.kind
+    }
+
+    /// Whether nobody is between its ends who could tell that the other is gone.
+    pub(super) fn is_end_to_end(&self) -> bool {
+        matches!(self.kind, "port" | "rtc")
     }
 
     pub(super) fn post(&self) -> Post {

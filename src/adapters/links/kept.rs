@@ -170,11 +170,6 @@ impl Kept {
         self.settle(&Err(why));
     }
 
-    /// The link to that server, while its other end is that server.
-    pub(super) fn standing_to(&self, server: &str) -> Option<Rc<Direct>> {
-        self.standing().filter(|_| self.server == server)
-    }
-
     /// The connection is open, and frames go out by `post`.
     pub(super) fn opened(&self, post: Post) {
         let Some(links) = self.links.upgrade() else { return };
@@ -207,9 +202,6 @@ impl Kept {
     fn end(&self) {
         if let Some(direct) = self.direct.take() {
             direct.closed();
-            if let Some(links) = self.links.upgrade() {
-                links.fall_back(&self.server);
-            }
         }
     }
 

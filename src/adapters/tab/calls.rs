@@ -10,9 +10,8 @@ use alloc::{
 
 use serde::Serialize;
 use serde_bytes::ByteBuf;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::MessagePort;
 
 use crate::{
     adapters::{
@@ -112,15 +111,6 @@ pub(super) fn run(engine: &Rc<Engine>, call: &JsValue, done: impl FnOnce(JsValue
             engine.links().tamper(if is_request { Tamper::Request } else { Tamper::Event });
             done(Came::Done(true));
         }
-        "port" => match field(call, "port").and_then(|port| port.dyn_into::<MessagePort>().ok()) {
-            Some(port) => {
-                let kind = if text(call, "kind").is_some_and(|kind| kind == "rtc") { "rtc" } else { "port" };
-                engine.links().open_port(port, kind, move |server| {
-                    done(if server.is_empty() { Came::Error(Failed::nameless()) } else { Came::Named(server) });
-                });
-            }
-            None => done(Came::Error(Failed::from(Argument::of("port", "must be a MessagePort")))),
-        },
         "keep" => match (carrier(call), text(call, "server"), text(call, "url")) {
             (Some(carrier), Some(server), Some(url)) => engine.links().keep(carrier, server, url, move |stands| {
                 done(stands.map_or_else(|error| Came::Error(error.into()), |()| Came::Done(true)));
@@ -155,6 +145,12 @@ pub(super) fn run(engine: &Rc<Engine>, call: &JsValue, done: impl FnOnce(JsValue
     }
 }
 
+/// What came of a link: the server at its other end, if one has proved its name.
+pub(super) fn named(server: Option<String>) -> JsValue {
+    let came = server.map_or_else(|| Came::Error(Failed::nameless()), Came::Named);
+    form::to_js(&came).unwrap_or_default()
+}
+
 /// Hands over the keys of these servers, as far as they are known or can be had.
 fn with_keys(
     engine: Rc<Engine>,
@@ -177,20 +173,14 @@ fn carrier(call: &JsValue) -> Option<Carrier> {
     Carrier::named(&text(call, "link")?)
 }
 
-fn text(call: &JsValue, name: &str) -> Option<String> {
+pub(super) fn text(call: &JsValue, name: &str) -> Option<String> {
     field(call, name)?.as_string()
 }
 
 impl Failed {
     /// Nobody at the other end of a link.
-    fn nameless() -> Self {
+    pub(super) fn nameless() -> Self {
         Self { code: "unreachable", message: "nobody at the other end of the link has proved its name".into() }
-    }
-
-    /// A port cannot be handed to another tab.
-    pub(super) fn not_here() -> Self {
-        let message = "another tab of this server writes, and a port cannot be handed to it: open the link there, or close that tab";
-        Self { code: "unsupported", message: message.into() }
     }
 
     /// The browser lacks something.
@@ -279,8 +269,7 @@ mod tests {
             LinkError::Other("other.example".into()),
             LinkError::Silent,
         ];
-        let others =
-            [Failed::nameless(), Failed::not_here(), Failed::unsupported("locks"), Argument("a".into()).into()];
+        let others = [Failed::nameless(), Failed::unsupported("locks"), Argument("a".into()).into()];
         let failed = stores.into_iter().map(Failed::from).chain(links.into_iter().map(Failed::from)).chain(others);
         for failed in failed {
             assert_fits(&Came::Error(failed), "Told");

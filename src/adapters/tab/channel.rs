@@ -1,5 +1,8 @@
 //! What the tabs of one server say to each other.
 
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;
+
 use alloc::{format, string::String};
 
 use js_sys::{Object, Reflect};
@@ -20,6 +23,8 @@ pub(super) enum Message {
     Answer { to: String, id: u32, told: JsValue },
     /// What all pages are told.
     Notice { notice: JsValue },
+    /// To the writer: what came out of a tab's port, at first null. To that tab: what is to go into it.
+    Frame { to: String, from: String, number: u32, rtc: bool, frame: JsValue },
 }
 
 /// The channel that the tabs of a server have in common.
@@ -57,15 +62,20 @@ impl Drop for Channel {
 impl Message {
     fn read(value: &JsValue) -> Option<Self> {
         let text = |name: &str| field(value, name)?.as_string();
-        let id = || u32::try_from(whole(field(value, "id")?.as_f64()?)).ok();
+        let count = |name: &str| u32::try_from(whole(field(value, name)?.as_f64()?)).ok();
         match text("kind")?.as_str() {
             "hello" => Some(Self::Hello { from: text("from")? }),
             "writer" => Some(Self::Writer { life: text("life")?, server: text("server")? }),
             "call" => {
-                Some(Self::Call { life: text("life")?, from: text("from")?, id: id()?, call: field(value, "call")? })
+                let (life, from) = (text("life")?, text("from")?);
+                Some(Self::Call { life, from, id: count("id")?, call: field(value, "call")? })
             }
-            "answer" => Some(Self::Answer { to: text("to")?, id: id()?, told: field(value, "told")? }),
+            "answer" => Some(Self::Answer { to: text("to")?, id: count("id")?, told: field(value, "told")? }),
             "notice" => Some(Self::Notice { notice: field(value, "notice")? }),
+            "frame" => {
+                let (to, from, rtc) = (text("to")?, text("from")?, field(value, "rtc")?.as_bool()?);
+                Some(Self::Frame { to, from, number: count("number")?, rtc, frame: field(value, "frame")? })
+            }
             _ => None,
         }
     }
@@ -103,6 +113,14 @@ impl Message {
             Self::Notice { notice } => {
                 text("kind", "notice");
                 set("notice", notice);
+            }
+            Self::Frame { to, from, number, rtc, frame } => {
+                text("kind", "frame");
+                text("to", to);
+                text("from", from);
+                set("number", &(*number).into());
+                set("rtc", &(*rtc).into());
+                set("frame", frame);
             }
         }
         object.into()
