@@ -241,13 +241,16 @@ impl Send {
             }
             _ => None,
         };
-        change.then.sort_by_key(|output| accepted(output).is_none());
-        for (key, id) in change.then.iter().map_while(accepted) {
+        let (first, others): (Vec<_>, Vec<_>) =
+            core::mem::take(&mut change.then).into_iter().partition(|output| accepted(output).is_some());
+        for (key, id) in first.iter().filter_map(accepted) {
             once::remember(key, id, moment.now, &mut change.batch);
         }
-        if change.then.first().and_then(accepted).is_some() {
+        if !first.is_empty() {
             once::forget(&self.old, &mut change.batch);
         }
+        change.then = first;
+        change.then.extend(others);
         Progress::Commit(change)
     }
 
