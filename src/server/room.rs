@@ -69,7 +69,8 @@ pub struct RoomMachine {
     context: Context,
     tickets: Ticket,
     writer: Writer,
-    /// The writer waits for these signatures, and everything else for it: what it has chained is in memory and not among the rows, so whoever read now would miss it.
+    /// The writer waits for these signatures, and all further input for them: what it has chained is in memory and not among the rows, so whoever read now
+    /// would miss it.
     signing: Option<(Ticket, Vec<Input>)>,
     jobs: VecDeque<Job>,
     waiting: Map<Ticket, Waiting>,
