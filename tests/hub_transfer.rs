@@ -11,7 +11,7 @@ use hublet::{
     room::membership::Membership,
     server::{Address, Answer, Call, ErrorCode, Notification, RoomCall, Ticket, room::RoomMachine},
     testing::{
-        Driver, Fate, Forgery, Net, Way,
+        Driver, Fate, Forgery, Net, Server, Way,
         duo::{self, Duo, document, failures},
         identity, keys_of, lpdu, server,
     },
@@ -24,7 +24,13 @@ const BOB: &str = "@bob:b.example";
 
 /// A room of Hal's with Ann and Bob, and a history from before they came.
 fn net() -> (Net, RoomId) {
-    let mut net = Net::new(&[&server(HUB), &server("a.example"), &server("b.example"), &server("c.example")]);
+    net_of(false)
+}
+
+/// The same; with `platform`, the servers do not hold their private keys.
+fn net_of(platform: bool) -> (Net, RoomId) {
+    let names = [HUB, "a.example", "b.example", "c.example"].map(server);
+    let mut net = Net::of(names.iter().map(|name| (name.clone(), Server::new(name, platform))).collect());
     let room = net.create(HAL, "!r:hub.example", true, r#"{"hublet.hub_transfer":true}"#);
     for text in ["one", "two", "three"] {
         net.say(HAL, &room, text);
@@ -153,6 +159,30 @@ fn what_was_meant_for_the_old_hub_goes_to_the_new_one() {
     let late = log.iter().filter(|(_, _, bytes)| bytes.as_ref().is_some_and(|bytes| contains(bytes, "late")));
     assert_eq!(late.count(), 1);
     assert!(net.told("b.example").iter().any(|told| matches!(told, Notification::Resent { .. })));
+    assert_eq!(net.ids(HUB, &room, 0), net.ids("a.example", &room, -1_000));
+}
+
+#[test]
+fn what_the_platform_did_not_sign_for_the_new_hub_is_signed_when_it_can() {
+    let (mut net, room) = net_of(true);
+    consent(&mut net, &room, "a.example");
+    net.rule(|packet| match (&packet.way, packet.from.as_str()) {
+        (Way::Request, "b.example") if packet.request.target.contains("/send/") => Fate::Hold,
+        _ => Fate::Pass,
+    });
+    net.say(BOB, &room, "late");
+    net.server(&server("b.example")).unwrap().gives_no_signature = true;
+    assert!(propose(&mut net, &room).is_some());
+    net.server(&server("b.example")).unwrap().gives_no_signature = false;
+    net.rule(|_| Fate::Pass);
+    net.pass(Duration::from_secs(30));
+    net.say(BOB, &room, "later");
+    net.pass(Duration::from_secs(30));
+    let log = net.log("a.example", &room, -1_000);
+    for text in [r#""late""#, r#""later""#] {
+        let said = log.iter().filter(|(_, _, bytes)| bytes.as_ref().is_some_and(|bytes| contains(bytes, text)));
+        assert_eq!(said.count(), 1, "{text}");
+    }
     assert_eq!(net.ids(HUB, &room, 0), net.ids("a.example", &room, -1_000));
 }
 

@@ -1,5 +1,5 @@
 // A server, as one tab has it.
-import type { Call, LinkKind, Notice, Notification, Opened, Role, SendError } from "./module/hublet.js";
+import type { Call, Keeper, LinkKind, Notice, Notification, Opened, Role, SendError } from "./module/hublet.js";
 import { importLog } from "./archive.js";
 import { answerChannel, bridge, offerChannel } from "./channel.js";
 import { Connection } from "./connection.js";
@@ -107,6 +107,7 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
   /** Addresses of servers to which this page has asked for links: whoever writes keeps them. */
   readonly #kept: Record<KeptLink, Map<string, string>>;
   #role: Role;
+  #key: Keeper = "memory";
   #online = true;
 
   /** Made by `open`. @internal */
@@ -126,6 +127,11 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
     return this.#role;
   }
 
+  /** Who keeps the private half of the server's key. */
+  get key(): Keeper {
+    return this.#key;
+  }
+
   /** Whether the links are not cut by `goOffline`. */
   get online(): boolean {
     return this.#online;
@@ -139,6 +145,7 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
   /** Reads how the server stands. @internal */
   async refresh(): Promise<void> {
     const { info } = await this.#connection.call("info");
+    this.#key = info?.key ?? this.#key;
     this.#online = info?.online ?? true;
     // Whoever writes now may not reach whom the writer before it reached.
     const isReached = new Set(info?.peers.map(({ server }) => server));
@@ -300,13 +307,17 @@ export class Hublet extends Emitter<HubletEvents> implements AsyncDisposable {
     return this.#opened(await importLog(this.#connection, file));
   }
 
-  /** The whole server, its key included: keep it as you keep a password. */
+  /**
+   * The whole server, its key included: keep it as you keep a password.
+   * @throws {HubletError} `unsupported`, when the browser keeps the key (`key` is `platform`): a server that is to be moved is opened with `key: "sealed"` when it is made. Its rooms
+   * can be exported in any case, by `exportRoom`.
+   */
   async exportServer(): Promise<Blob> {
     const { bytes } = await this.#connection.call("export");
     return new Blob([bytes as Uint8Array<ArrayBuffer>]);
   }
 
-  /** Makes this server what an export says. It must have no rooms, unless `overwrite`. It is closed then: open it again. */
+  /** Makes this server what an export says; its key is `sealed` then, so that it can be exported again. It must have no rooms, unless `overwrite`. It is closed then: open it again. */
   async importServer(file: Blob, options: { overwrite?: boolean } = {}): Promise<void> {
     if (!options.overwrite && (await this.rooms()).length > 0) throw new HubletError("argument", "this server has rooms; pass `overwrite` to lose them");
     await this.#connection.call("import", { file: new Uint8Array(await file.arrayBuffer()) });

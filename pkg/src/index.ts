@@ -10,7 +10,7 @@ export { parseLink } from "./link.js";
 export { Hublet, HubletError };
 export { Room } from "./room.js";
 export type { Listener } from "./emitter.js";
-export type { ErrorCode, HashProof, LinkKind, Proof, Role, Rung, SendError, SignatureProof } from "./module/hublet.js";
+export type { ErrorCode, HashProof, Keeper, LinkKind, Proof, Role, Rung, SendError, SignatureProof } from "./module/hublet.js";
 export type { Check, RoomEvent, StateEvent, Status } from "./event.js";
 export type { HubletEvents, Invite, Peer, PeerOffer, RoomInfo, Traffic } from "./hublet.js";
 export type { Member, Membership, RoomEvents, Sent } from "./room.js";
@@ -24,6 +24,11 @@ export interface OpenOptions {
   user?: string;
   /** Where its rooms are kept: `indexeddb`, or `memory`, which is gone with the tab and shared with none. */
   store?: "indexeddb" | "memory";
+  /**
+   * Who keeps the key of a server that is made now: `platform`, unless `sealed` is given, which can be exported with the server. Where the browser's WebCrypto has no Ed25519 it is `sealed` in any
+   * case. A server that is there already keeps its key as it is, and one in memory keeps none: `key` of `Hublet` says which it is.
+   */
+  key?: "platform" | "sealed";
   /** The ways to other servers. */
   links?: {
     /** To servers in other tabs of this origin; yes unless `false`. */
@@ -42,12 +47,12 @@ export interface OpenOptions {
  * @throws {HubletError} `quota`, `blocked`, `store_newer`, `store_denied`, `store`, `unsupported`, `worker` or `argument`.
  */
 export async function open(options: OpenOptions = {}): Promise<Hublet> {
-  const { name = "main", user = "me", store = "indexeddb", links = {}, worker = ownWorker } = options;
+  const { name = "main", user = "me", store = "indexeddb", key = "platform", links = {}, worker = ownWorker } = options;
   if (!/^[0-9a-z\-.=_/+]+$/.test(user)) throw new HubletError("argument", "`user`: may have 0-9 a-z - . = _ / + only");
   const connection = new Connection(worker());
   try {
     const { tabs = true, sockets = {}, http = {} } = links;
-    const opened = await connection.open({ name, user, store, links: { tabs, sockets, http } });
+    const opened = await connection.open({ name, user, store, key, links: { tabs, sockets, http } });
     const hublet = new Hublet(connection, opened, sockets, http);
     hublet.keepLinks();
     await hublet.refresh();

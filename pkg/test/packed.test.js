@@ -64,7 +64,7 @@ test("a page's code passes the type checker", () => {
 test("the package exports these names and no others", () => {
   const names = packed.run("node", "--input-type=module", "--eval", 'console.log(Object.keys(await import("hublet")).sort().join(" "))');
   const expected =
-    "HubletError Machine MemoryStore Router Server canonicalJson decodeAnswer encodeCall encodeUnavailable initSync isProven publicKey roomId tables version";
+    "HubletError Machine MemoryStore Router Server canonicalJson decodeAnswer encodeCall encodeUnavailable initSync isProven memoryTaken publicKey roomId tables version";
   assert.equal(names.trim(), expected);
 });
 

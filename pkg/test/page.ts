@@ -1,5 +1,17 @@
 // What a page of a TypeScript user looks like: it is checked, not run.
-import { Hublet, HubletError, open, parseLink, Room, type ErrorCode, type LinkKind, type Peer, type RoomEvent, type Status } from "hublet/browser";
+import {
+  Hublet,
+  HubletError,
+  open,
+  parseLink,
+  Room,
+  type ErrorCode,
+  type Keeper,
+  type LinkKind,
+  type Peer,
+  type RoomEvent,
+  type Status,
+} from "hublet/browser";
 import { HubletError as SlimError, init, initSync, version } from "hublet/slim";
 
 export async function bring(module: WebAssembly.Module | Response): Promise<string> {
@@ -9,7 +21,9 @@ export async function bring(module: WebAssembly.Module | Response): Promise<stri
 }
 
 export async function use(): Promise<void> {
-  await using server: Hublet = await open({ name: "main", user: "ann", store: "indexeddb", links: { tabs: true } });
+  await using server: Hublet = await open({ name: "main", user: "ann", store: "indexeddb", key: "sealed", links: { tabs: true } });
+  const key: Keeper = server.key;
+  console.log(key);
   const link = parseLink(location.hash);
   const room: Room = link ? await server.joinRoom(link.roomId, link.via) : await server.createRoom({ name: "Lobby" });
   room.addEventListener("event", ({ detail }) => {

@@ -15,6 +15,7 @@ use wasm_bindgen_futures::spawn_local;
 use super::{
     clock,
     links::Links,
+    secret::ServerKey,
     store::{Store, StoreError},
 };
 use crate::{
@@ -36,23 +37,25 @@ type Reply = Box<dyn FnOnce(Result<Answer, StoreError>)>;
 /// A server at work.
 pub struct Engine {
     host: RefCell<Host>,
+    key: ServerKey,
     store: Store,
     links: Links,
     notify: Box<dyn Fn(Notification)>,
     waiting: RefCell<Map<Ticket, Reply>>,
     tickets: Cell<u64>,
     alarm: RefCell<Option<Timeout>>,
-    /// Why a commit failed, while those who waited for it are told.
+    /// Why a machine is dropped, while those who waited for it are told.
     failed: RefCell<Option<StoreError>>,
     is_stopped: Cell<bool>,
     this: Weak<Self>,
 }
 
 impl Engine {
-    /// Runs `host` over `store` and `links`; local users are told by `notify`.
-    pub fn new(host: Host, store: Store, links: Links, notify: Box<dyn Fn(Notification)>) -> Rc<Self> {
+    /// Runs the server with that key over `store` and `links`; local users are told by `notify`.
+    pub fn new(key: ServerKey, store: Store, links: Links, notify: Box<dyn Fn(Notification)>) -> Rc<Self> {
         Rc::new_cyclic(|this| Self {
-            host: RefCell::new(host),
+            host: RefCell::new(Host::new(key.identity().clone(), None)),
+            key,
             store,
             links,
             notify,
@@ -109,6 +112,11 @@ impl Engine {
         self.alarm.replace(None);
     }
 
+    /// The server's key.
+    pub const fn key(&self) -> &ServerKey {
+        &self.key
+    }
+
     /// The rows.
     pub const fn store(&self) -> &Store {
         &self.store
@@ -160,14 +168,10 @@ impl Engine {
                     }
                 });
             }
+            Output::Sign(ticket, messages) => self.sign(address, ticket, &messages),
             Output::Notify(notification) => (self.notify)(notification),
-            // The host deals with calls between machines; the key is in the machines, so nobody asks for a signature.
-            Output::Sign(..)
-            | Output::NeedKeys(..)
-            | Output::Ask(..)
-            | Output::Respond(..)
-            | Output::Wake(_)
-            | Output::Broken => {}
+            // The host deals with these.
+            Output::NeedKeys(..) | Output::Ask(..) | Output::Respond(..) | Output::Wake(_) | Output::Broken => {}
         }
     }
 
@@ -179,6 +183,27 @@ impl Engine {
     fn read(&self, address: Address, ticket: Ticket, queries: &[Query]) {
         let rows = self.store.read(&address.to_string(), queries);
         self.when_stored(address, rows, move |rows| Input::Rows(ticket, rows));
+    }
+
+    /// Has all messages signed at the same time. A machine that gets no signatures may be broken: then it is dropped as after a failed commit.
+    fn sign(&self, address: Address, ticket: Ticket, messages: &[Vec<u8>]) {
+        let asked: Vec<_> = messages.iter().map(|message| self.key.sign(message)).collect();
+        let this = self.this.clone();
+        spawn_local(async move {
+            let (mut signed, mut failed) = (Vec::new(), None);
+            for signature in asked {
+                match signature.await {
+                    Some(signature) => signed.push(signature),
+                    None => failed = Some(StoreError::Unsigned),
+                }
+            }
+            if failed.is_some() {
+                signed.clear();
+            }
+            if let Some(engine) = this.upgrade() {
+                engine.take_with(HostInput::Done(address, Input::Signed(ticket, signed)), failed);
+            }
+        });
     }
 
     /// Hands the machine what came of a request to the store.
@@ -201,8 +226,13 @@ impl Engine {
 
     /// A machine whose store failed it is opened anew when it is next spoken to; those who wait are told why.
     fn drop_machine(&self, address: Address, error: StoreError) {
-        self.failed.replace(Some(error));
-        self.take(HostInput::CommitFailed(address));
+        self.take_with(HostInput::CommitFailed(address), Some(error));
+    }
+
+    /// Hands an input in; those who wait for a machine that is dropped by it are told why.
+    fn take_with(&self, input: HostInput, failed: Option<StoreError>) {
+        self.failed.replace(failed);
+        self.take(input);
         self.failed.replace(None);
     }
 

@@ -36,7 +36,7 @@ extern "C" {
     fn transaction(this: &Database, store: &str, mode: &str, options: &JsValue) -> Result<IdbTransaction, JsValue>;
 }
 
-/// The rows of a server, and its sealed key.
+/// The rows of a server, and its key.
 #[derive(Debug)]
 pub struct IndexedStore {
     connection: IdbDatabase,

@@ -25,6 +25,7 @@ use alloc::{
 use core::cell::{Cell, RefCell};
 
 use gloo_timers::callback::Timeout;
+use wasm_bindgen_futures::spawn_local;
 
 use self::{direct::Direct, frame::Frame, kept::Kept, tabs::Tabs, ways::Ways};
 pub use self::{
@@ -32,11 +33,11 @@ pub use self::{
     port::{Port, gone},
     tamper::Tamper,
 };
-use super::clock;
+use super::{clock, secret::ServerKey};
 use crate::{
     id::ServerName,
     ordered::Map,
-    server::{Identity, Request, Response, SendError},
+    server::{Request, Response, SendError},
 };
 
 /// How long a server may take to say that it has a request, in milliseconds.
@@ -95,7 +96,7 @@ pub struct Links {
 }
 
 struct Inner {
-    identity: Identity,
+    key: ServerKey,
     watch: Box<dyn Fn(LinkEvent)>,
     serve: RefCell<Option<Serve>>,
     /// Is told of each server that can be reached, and could not be before.
@@ -130,11 +131,11 @@ struct Waiting {
 }
 
 impl Links {
-    /// The links of a server; who watches is told what happens on them.
-    pub fn new(identity: Identity, watch: impl Fn(LinkEvent) + 'static) -> Self {
+    /// The links of the server with that key; who watches is told what happens on them.
+    pub fn new(key: ServerKey, watch: impl Fn(LinkEvent) + 'static) -> Self {
         let life = clock::random::<8>().unwrap_or_default().map(|byte| format!("{byte:02x}")).concat();
         let inner = Rc::new_cyclic(|this| Inner {
-            identity,
+            key,
             watch: Box::new(watch),
             serve: RefCell::default(),
             on_found: RefCell::default(),
@@ -261,7 +262,7 @@ impl Links {
 
 impl Inner {
     fn us(&self) -> String {
-        self.identity.name().to_string()
+        self.key.name().to_string()
     }
 
     fn announce(&self) {
@@ -309,11 +310,20 @@ impl Inner {
         Some((tabs::NAME, Rc::new(move |frame| this.upgrade().is_some_and(|links| links.post_to_tabs(frame)))))
     }
 
-    fn send(&self, server: &ServerName, mut request: Request, done: Done) {
-        let tampered = match self.tamper.get() {
-            Some(tamper) if tamper::flip(&self.identity, &mut request, tamper) => self.tamper.take().is_some(),
-            _ => false,
-        };
+    fn send(&self, server: &ServerName, request: Request, done: Done) {
+        let flipped = self.tamper.get().and_then(|tamper| tamper::flip(&self.key, &request, tamper));
+        let Some(flipped) = flipped else { return self.put_out(server, request, done, false) };
+        self.tamper.set(None);
+        let (this, server) = (self.this.clone(), server.clone());
+        spawn_local(async move {
+            let request = flipped.await;
+            if let Some(links) = this.upgrade() {
+                links.put_out(&server, request, done, true);
+            }
+        });
+    }
+
+    fn put_out(&self, server: &ServerName, request: Request, done: Done, tampered: bool) {
         self.sent.set(self.sent.get().wrapping_add(1));
         let id = format!("{}{}", self.life, self.sent.get());
         let server = server.to_string();
@@ -376,7 +386,7 @@ impl Inner {
     }
 
     fn found(&self, server: &str, link: &'static str) {
-        if server == self.identity.name().as_str() || ServerName::parse(server).is_err() {
+        if server == self.key.name().as_str() || ServerName::parse(server).is_err() {
             return;
         }
         // Whatever a server was heard over, requests to it take the best way.

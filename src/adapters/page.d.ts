@@ -1,6 +1,13 @@
 /** Who writes: this tab's worker, or that of another tab, to which this one hands its calls. */
 export type Role = "writer" | "proxy";
 
+/**
+ * Who keeps the private half of a server's key, and from whom. `platform`: the browser, which signs and gives the key to nobody; a script of this origin can have things signed for as
+ * long as it runs here, and cannot take the key away. `sealed`: the database, sealed by the browser, so that a copy of its files is of no use elsewhere; a script of this origin can have it
+ * unsealed, and the server can be exported. `memory`: nobody; the key ends with the tab.
+ */
+export type Keeper = "platform" | "sealed" | "memory";
+
 /** What carries the requests between two servers; `none` where there was no way. */
 export type LinkKind = "tabs" | "port" | "socket" | "http" | "rtc" | "none";
 
@@ -38,7 +45,7 @@ export interface Told {
   /** A machine's answer. */
   answer?: Answer;
   /** How the server stands. */
-  info?: { online: boolean; peers: { server: string; link: LinkKind }[] };
+  info?: { key: Keeper; online: boolean; peers: { server: string; link: LinkKind }[] };
   /** Nothing more is to be told. */
   done?: boolean;
   /** A file. */

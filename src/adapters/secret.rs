@@ -1,46 +1,178 @@
-//! The server's key at rest: its seed, sealed with an AES key that the browser keeps and does not give out.
+//! The server's key: it signs as the server, whoever keeps its private half.
 //!
-//! Whoever copies the database file without the browser's own key storage gets nothing; scripts of this origin could ask the browser to unseal, as they could
-//! ask it to sign. The core signs by itself, so the seed is in the worker's memory while it runs.
+//! Where WebCrypto has Ed25519 the browser makes the key, keeps it, and gives it to nobody: a script of this origin can have things signed while it runs here,
+//! and cannot take the key away. Elsewhere, or when that is wished for, the key is a seed of ours, sealed with an AES key that the browser keeps: whoever
+//! copies the database file without the browser's own key storage gets nothing, but a script of this origin could ask the browser to unseal it. With a seed
+//! the core signs by itself, so the seed is in the worker's memory while it runs.
 
-use alloc::{string::String, vec::Vec};
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;
+
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
 
 use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
+use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{CryptoKey, SubtleCrypto, WorkerGlobalScope};
 
 use super::{clock, idb::IndexedStore, store::StoreError};
+use crate::{
+    bindings::form::field,
+    crypto::{PreparedKey, Signature, SigningKey, verify},
+    id::{KeyId, ServerName},
+    server::{Identity, Signer},
+};
 
-/// Under which name the sealed key is kept.
+/// Under which name the key is kept.
 const NAME: &str = "key";
 
-const ALGORITHM: &str = "AES-GCM";
+/// What the platform signs with, and what a seed is sealed with.
+const SIGNING: &str = "Ed25519";
+const SEALING: &str = "AES-GCM";
 
-/// The seed that the database keeps; a fresh one, kept from now on, where it has none.
-///
-/// # Errors
-/// A [`StoreError`]; also when what is kept cannot be unsealed.
-pub async fn seed(store: &IndexedStore) -> Result<[u8; 32], StoreError> {
-    match store.secret(NAME).await? {
-        Some(kept) => unseal(&kept).await.map_err(|error| failed(&error)),
-        None => {
-            let seed = fresh()?;
-            put(store, &seed).await?;
-            Ok(seed)
+/// What a new key of the platform signs first. Nothing that a server signs reads so.
+const TRIAL: &[u8] = b"hublet";
+
+/// Who keeps the private half of a server's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Keeper {
+    /// The browser, which signs when it is asked.
+    Platform,
+    /// The database: sealed.
+    Sealed,
+    /// Nobody: it ends with the worker.
+    #[serde(skip_deserializing)]
+    Memory,
+}
+
+/// A server's key. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ServerKey {
+    identity: Identity,
+    keeper: Keeper,
+    /// The platform's key, where that signs.
+    private: Option<CryptoKey>,
+}
+
+impl ServerKey {
+    /// The key that the database keeps. Where it has none a new one is made, which is kept from now on: by whom it was wished, if that can be.
+    ///
+    /// # Errors
+    /// A [`StoreError`]; also when what is kept cannot be used.
+    pub async fn open(store: &IndexedStore, wished: Keeper) -> Result<Self, StoreError> {
+        if let Some(kept) = store.secret(NAME).await? {
+            return Self::read(&kept).await.map_err(|error| failed(&error));
         }
+        if wished == Keeper::Platform
+            && let Some(key) = Self::make(store).await
+        {
+            return Ok(key);
+        }
+        let seed = fresh()?;
+        put(store, &seed).await?;
+        Self::of_seed(&seed, Keeper::Sealed).map_err(|error| failed(&error))
+    }
+
+    /// A new key for a server in memory.
+    ///
+    /// # Errors
+    /// When the browser has no randomness.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        Self::of_seed(&fresh()?, Keeper::Memory).map_err(|error| failed(&error))
+    }
+
+    /// Who the server is.
+    pub const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The server's name.
+    pub fn name(&self) -> &ServerName {
+        self.identity.name()
+    }
+
+    /// Who keeps the private half.
+    pub const fn keeper(&self) -> Keeper {
+        self.keeper
+    }
+
+    /// Signs; nothing where the platform does not. It is asked at once, so that it makes several signatures at the same time.
+    pub fn sign(&self, message: &[u8]) -> impl Future<Output = Option<Signature>> + use<> {
+        let signed = match self.identity.signer() {
+            Signer::Held(key) => Ok(key.sign(message)),
+            Signer::Platform(_) => Err(self.ask(message)),
+        };
+        async move {
+            match signed {
+                Ok(signature) => Some(signature),
+                Err(asked) => {
+                    let signature = asked.ok()?.await.ok()?;
+                    Uint8Array::new(&signature).to_vec().try_into().ok().map(Signature::from_bytes)
+                }
+            }
+        }
+    }
+
+    fn ask(&self, message: &[u8]) -> Result<JsFuture, JsValue> {
+        let private = self.private.as_ref().ok_or(JsValue::UNDEFINED)?;
+        subtle()?.sign_with_str_and_u8_array(SIGNING, private, message).map(JsFuture::from)
+    }
+
+    /// Has the platform make a key and keep it; nothing where it cannot, or not as we need it.
+    async fn make(store: &IndexedStore) -> Option<Self> {
+        let subtle = subtle().ok()?;
+        let usages = Array::of2(&"sign".into(), &"verify".into());
+        let pair = wait(subtle.generate_key_with_str(SIGNING, false, &usages).ok()?).await.ok()?;
+        let public: CryptoKey = field(&pair, "publicKey")?.unchecked_into();
+        let public = wait(subtle.export_key("raw", &public).ok()?).await.ok()?;
+        let kept = object(&[("private", field(&pair, "privateKey")?), ("public", Uint8Array::new(&public).into())]);
+        store.put_secret(NAME, &kept).await.ok()?;
+        // There are browsers that have such keys and cannot keep them: what counts is what comes out again.
+        let key = Self::read(&store.secret(NAME).await.ok()??).await.ok()?;
+        key.is_good().await.then_some(key)
+    }
+
+    /// Whether others will take what the platform signs.
+    async fn is_good(&self) -> bool {
+        let key = PreparedKey::prepare(&self.identity.public_key());
+        let signature = self.sign(TRIAL).await;
+        key.ok().zip(signature).is_some_and(|(key, signature)| verify(&key, TRIAL, &signature).is_ok())
+    }
+
+    async fn read(kept: &JsValue) -> Result<Self, JsValue> {
+        let Some(private) = of_platform(kept) else { return Self::of_seed(&unseal(kept).await?, Keeper::Sealed) };
+        let public = array(&Reflect::get(kept, &"public".into())?)?;
+        Ok(Self {
+            identity: identity(&public, Signer::Platform(public))?,
+            keeper: Keeper::Platform,
+            private: Some(private),
+        })
+    }
+
+    fn of_seed(seed: &[u8; 32], keeper: Keeper) -> Result<Self, JsValue> {
+        let key = SigningKey::from_seed(seed);
+        Ok(Self { identity: identity(&key.public(), Signer::Held(key))?, keeper, private: None })
     }
 }
 
-/// A seed that nobody has.
+/// The seed that the database keeps, to be taken elsewhere.
 ///
 /// # Errors
-/// When the browser has no randomness.
-pub fn fresh() -> Result<[u8; 32], StoreError> {
-    clock::random().ok_or_else(|| StoreError::Failed("the browser has no randomness for a key".into()))
+/// A [`StoreError`]: [`StoreError::KeyStays`] where the platform keeps the key.
+pub async fn seed(store: &IndexedStore) -> Result<[u8; 32], StoreError> {
+    let kept = store.secret(NAME).await?.unwrap_or_default();
+    if of_platform(&kept).is_some() {
+        return Err(StoreError::KeyStays);
+    }
+    unseal(&kept).await.map_err(|error| failed(&error))
 }
 
-/// Keeps a seed in place of any other.
+/// Keeps a seed in place of any other key.
 ///
 /// # Errors
 /// A [`StoreError`].
@@ -49,9 +181,25 @@ pub async fn put(store: &IndexedStore, seed: &[u8; 32]) -> Result<(), StoreError
     store.put_secret(NAME, &sealed).await
 }
 
+/// A seed that nobody has.
+fn fresh() -> Result<[u8; 32], StoreError> {
+    clock::random().ok_or_else(|| StoreError::Failed("the browser has no randomness for a key".into()))
+}
+
+fn identity(public: &[u8; 32], signer: Signer) -> Result<Identity, JsValue> {
+    let name = ServerName::key_name_of(public).map_err(|error| error.to_string())?;
+    let key_id = KeyId::parse("ed25519:key").map_err(|error| error.to_string())?;
+    Ok(Identity::new(name, key_id, signer, Vec::new()))
+}
+
+/// The platform's key, if what is kept is one.
+fn of_platform(kept: &JsValue) -> Option<CryptoKey> {
+    field(kept, "private")?.dyn_into().ok()
+}
+
 async fn seal(seed: &[u8; 32]) -> Result<JsValue, JsValue> {
     let subtle = subtle()?;
-    let algorithm = object(&[("name", ALGORITHM.into()), ("length", 256.into())]);
+    let algorithm = object(&[("name", SEALING.into()), ("length", 256.into())]);
     let usages = Array::of2(&"encrypt".into(), &"decrypt".into());
     let key: CryptoKey = wait(subtle.generate_key_with_object(&algorithm, false, &usages)?).await?.unchecked_into();
     let iv = Uint8Array::from(clock::random::<12>().unwrap_or_default().as_slice());
@@ -64,12 +212,16 @@ async fn unseal(kept: &JsValue) -> Result<[u8; 32], JsValue> {
     let key: CryptoKey = field("key")?.dyn_into()?;
     let (iv, sealed) = (Uint8Array::new(&field("iv")?), Uint8Array::new(&field("sealed")?).to_vec());
     let seed = wait(subtle()?.decrypt_with_object_and_u8_array(&with_iv(&iv), &key, &sealed)?).await?;
-    let seed: Vec<u8> = Uint8Array::new(&seed).to_vec();
-    seed.try_into().map_err(|_| "the key that was kept has another length".into())
+    array(&seed)
+}
+
+fn array(bytes: &JsValue) -> Result<[u8; 32], JsValue> {
+    let bytes: Vec<u8> = Uint8Array::new(bytes).to_vec();
+    bytes.try_into().map_err(|_| "what was kept has another length".into())
 }
 
 fn with_iv(iv: &Uint8Array) -> Object {
-    object(&[("name", ALGORITHM.into()), ("iv", iv.into())])
+    object(&[("name", SEALING.into()), ("iv", iv.into())])
 }
 
 fn object(fields: &[(&str, JsValue)]) -> Object {
@@ -92,7 +244,7 @@ async fn wait(promise: Promise) -> Result<JsValue, JsValue> {
 }
 
 fn failed(error: &JsValue) -> StoreError {
-    let words = Reflect::get(error, &"message".into()).ok().and_then(|message| message.as_string());
+    let words = field(error, "message").and_then(|message| message.as_string());
     let words: String = words.or_else(|| error.as_string()).unwrap_or_default();
-    StoreError::Failed(alloc::format!("the server's key cannot be unsealed: {words}"))
+    StoreError::Failed(alloc::format!("the server's key cannot be used: {words}"))
 }

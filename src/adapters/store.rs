@@ -28,6 +28,14 @@ pub enum StoreError {
         "the browser allows this site no database, as in some private windows; allow it or open the server in memory"
     )]
     Denied,
+    /// The platform has the server's key and gives it to nobody.
+    #[error(
+        "the browser keeps this server's key and gives it to nobody: open a server that is to be moved with `key: \"sealed\"` when it is made; rooms can be exported in any case, by `exportRoom`"
+    )]
+    KeyStays,
+    /// The platform did not sign.
+    #[error("the browser made no signature with the server's key; try again")]
+    Unsigned,
     /// Anything else, in the browser's words.
     #[error("the database failed: {0}")]
     Failed(String),

@@ -13,7 +13,7 @@ use alloc::{
     boxed::Box,
     format,
     rc::{Rc, Weak},
-    string::{String, ToString},
+    string::String,
     vec::Vec,
 };
 use core::cell::{Cell, RefCell};
@@ -35,15 +35,12 @@ use super::{
     idb::IndexedStore,
     links::{Carrier, Links},
     locks::{self, Held},
-    secret,
+    secret::ServerKey,
     store::{Store, StoreError},
 };
 use crate::{
     bindings::form::{self, Argument},
-    crypto::SigningKey,
-    id::{KeyId, ServerName},
     ordered::Map,
-    server::{Identity, Signer, host::Host},
 };
 
 /// A tab's part of a server; lives in a dedicated Worker, and speaks to the page by messages.
@@ -170,15 +167,14 @@ impl Inner {
     }
 
     async fn engine(self: &Rc<Self>) -> Result<Rc<Engine>, StoreError> {
-        let (store, seed) = match self.options.store {
-            Kept::Memory => (Store::in_memory(), secret::fresh()?),
+        let (store, key) = match self.options.store {
+            Kept::Memory => (Store::in_memory(), ServerKey::in_memory()?),
             Kept::Indexeddb => {
                 let store = IndexedStore::open(&format!("hublet:{}", self.options.name)).await?;
-                let seed = secret::seed(&store).await?;
-                (Store::Indexed(store), seed)
+                let key = ServerKey::open(&store, self.options.key).await?;
+                (Store::Indexed(store), key)
             }
         };
-        let identity = identity(&seed)?;
         let this = self.this.clone();
         let told = move |notice: Notice| {
             if let Some(tab) = this.upgrade() {
@@ -186,9 +182,8 @@ impl Inner {
             }
         };
         let (notify, watch) = (told.clone(), told);
-        let links = Links::new(identity.clone(), move |event| watch(event.into()));
-        let host = Host::new(identity, None);
-        let engine = Engine::new(host, store, links, Box::new(move |notification| notify(notification.into())));
+        let links = Links::new(key.clone(), move |event| watch(event.into()));
+        let engine = Engine::new(key, store, links, Box::new(move |notification| notify(notification.into())));
         let (reaching, serving) = (Rc::downgrade(&engine), Rc::downgrade(&engine));
         let found = move |server: &str| {
             if let Some(engine) = reaching.upgrade() {
@@ -372,12 +367,4 @@ impl Inner {
 fn post_to_page(message: &JsValue) {
     let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
     let _ = scope.post_message(message);
-}
-
-fn identity(seed: &[u8; 32]) -> Result<Identity, StoreError> {
-    let key = SigningKey::from_seed(seed);
-    let failed = |words: String| StoreError::Failed(format!("the server's key cannot be used: {words}"));
-    let name = ServerName::key_name_of(&key.public()).map_err(|error| failed(error.to_string()))?;
-    let key_id = KeyId::parse("ed25519:key").map_err(|error| failed(error.to_string()))?;
-    Ok(Identity::new(name, key_id, Signer::Held(key), Vec::new()))
 }

@@ -52,7 +52,7 @@ codes! {
     StoreNewer = "store_newer": "The database was made by a newer version of hublet.",
     StoreDenied = "store_denied": "The browser allows this site no database, as in some private windows.",
     Store = "store": "The database failed otherwise.",
-    Unsupported = "unsupported": "The browser lacks what is needed; the message names it.",
+    Unsupported = "unsupported": "That cannot be done here: the browser lacks what is needed or does not give it out; the message names it.",
     Closed = "closed": "The server was closed by this page.",
     Worker = "worker": "The worker could not be loaded, or died.",
 }

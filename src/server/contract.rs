@@ -86,7 +86,7 @@ pub enum Input {
     Rows(Ticket, Vec<Vec<Row>>),
     /// The batch of [`Output::Commit`] is durable.
     Committed(Ticket),
-    /// The signatures that [`Output::Sign`] asked for, in its order.
+    /// The signatures that [`Output::Sign`] asked for, in its order; none at all where one could not be made.
     Signed(Ticket, Vec<Signature>),
     /// The keys that [`Output::NeedKeys`] asked for, as far as they could be had.
     Keys(Ticket, Vec<ServerKeys>),

@@ -2,22 +2,22 @@
 //! section 2, "Key names"): it signs, as X-Matrix does, a request that nobody serves, with what the other side made up. Only key names are proved so, for
 //! they need nobody else to vouch for a key.
 
-use alloc::{format, string::String};
+use alloc::{format, string::String, vec::Vec};
 
-use super::{
-    identity::{Identity, Signer},
-    x_matrix,
-};
+use super::{identity::Identity, x_matrix};
 use crate::{
-    crypto::{PreparedKey, verify},
+    crypto::{PreparedKey, Signature, verify},
     id::ServerName,
 };
 
-/// The proof that we are who we say, for a server that made up `nonce`: an X-Matrix header. Nothing where the key is the platform's.
-pub fn proof(identity: &Identity, to: &ServerName, nonce: &str) -> Option<String> {
-    let Signer::Held(key) = identity.signer() else { return None };
-    let input = x_matrix::signing_input(&http::Method::GET, &target(nonce), identity.name(), to, None);
-    Some(x_matrix::header(identity.name(), to, identity.key_id(), &key.sign(&input)))
+/// What we sign to prove that we are who we say to a server that made up `nonce`.
+pub fn proof_input(identity: &Identity, to: &ServerName, nonce: &str) -> Vec<u8> {
+    x_matrix::signing_input(&http::Method::GET, &target(nonce), identity.name(), to, None)
+}
+
+/// The proof with our signature of [`proof_input`]: an X-Matrix header.
+pub fn proof(identity: &Identity, to: &ServerName, signature: &Signature) -> String {
+    x_matrix::header(identity.name(), to, identity.key_id(), signature)
 }
 
 /// Whether a header proves to `us` that `server`, which has a key name, is at the other end.
@@ -42,15 +42,19 @@ fn target(nonce: &str) -> String {
 mod tests {
     use alloc::vec::Vec;
 
-    use super::{is_proven, proof};
+    use super::{is_proven, proof, proof_input};
     use crate::{
         crypto::SigningKey,
         id::{KeyId, ServerName},
         server::{Identity, Signer},
     };
 
+    fn key(seed: u8) -> SigningKey {
+        SigningKey::from_seed(&[seed; 32])
+    }
+
     fn identity(seed: u8) -> Identity {
-        let key = SigningKey::from_seed(&[seed; 32]);
+        let key = key(seed);
         let name = ServerName::key_name_of(&key.public()).unwrap();
         Identity::new(name, KeyId::parse("ed25519:key").unwrap(), Signer::Held(key), Vec::new())
     }
@@ -58,12 +62,15 @@ mod tests {
     #[test]
     fn a_proof_holds_for_one_name_one_asker_and_one_nonce() {
         let (ann, bob, eve) = (identity(1), identity(2), identity(3));
-        let header = proof(&ann, bob.name(), "n1").unwrap();
+        let signature = key(1).sign(&proof_input(&ann, bob.name(), "n1"));
+        let header = proof(&ann, bob.name(), &signature);
         assert!(is_proven(bob.name(), ann.name().as_str(), "n1", &header));
         assert!(!is_proven(bob.name(), ann.name().as_str(), "n2", &header), "another challenge");
         assert!(!is_proven(bob.name(), eve.name().as_str(), "n1", &header), "another's name");
         assert!(!is_proven(eve.name(), ann.name().as_str(), "n1", &header), "passed on to a third");
         assert!(!is_proven(bob.name(), "hub.example", "n1", &header), "a name that is no key");
         assert!(!is_proven(bob.name(), ann.name().as_str(), "n1", "X-Matrix"), "no proof at all");
+        let header = proof(&ann, bob.name(), &key(3).sign(&proof_input(&ann, bob.name(), "n1")));
+        assert!(!is_proven(bob.name(), ann.name().as_str(), "n1", &header), "another's key");
     }
 }

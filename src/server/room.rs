@@ -1,7 +1,8 @@
 //! The room machine: one room, whatever our part in it.
 //!
 //! All that changes the room is done by one writer, in the order of arrival: a job begins when the one before it is durable. What a job must wait for
-//! (rows, keys, signatures, another server) it waits for between its steps; other rooms go on meanwhile. What only reads does not wait for the writer.
+//! (rows, keys, signatures, another server) it waits for between its steps; other rooms go on meanwhile. What only reads does not wait for the writer, but for
+//! the platform that signs what it writes.
 //!
 //! The role is not fixed: each job asks who the hub is when it begins, so that a hub transfer in the log changes the machine's behaviour at that place.
 
@@ -68,6 +69,9 @@ pub struct RoomMachine {
     context: Context,
     tickets: Ticket,
     writer: Writer,
+    /// The writer waits for these signatures, and all further input for them: what it has chained is in memory and not among the rows, so whoever read now
+    /// would miss it.
+    signing: Option<(Ticket, Vec<Input>)>,
     jobs: VecDeque<Job>,
     waiting: Map<Ticket, Waiting>,
     nudges: Nudges,
@@ -111,6 +115,7 @@ impl RoomMachine {
             context: Context::new(identity, room_id),
             tickets: first_ticket,
             writer: Writer::Closed,
+            signing: None,
             jobs: VecDeque::new(),
             waiting: Map::new(),
             nudges: Nudges::default(),
@@ -147,6 +152,9 @@ impl RoomMachine {
             }
             Progress::Sign(messages) => {
                 wait(None);
+                if writes {
+                    self.signing = Some((ticket, Vec::new()));
+                }
                 self.outputs.push_back(Output::Sign(ticket, messages));
             }
             Progress::Ask(to, call, deadline) => {
@@ -335,10 +343,8 @@ impl RoomMachine {
             self.jobs.push_back(Job::Work(work));
         }
     }
-}
 
-impl Machine for RoomMachine {
-    fn handle(&mut self, moment: Moment, input: Input) {
+    fn take(&mut self, moment: Moment, input: Input) {
         self.context.now = moment.now;
         if let Input::Ask(ticket, Call::Room(call)) = &input {
             self.origins.extend(origin_of(call).map(|origin| (*ticket, origin.clone())));
@@ -373,6 +379,24 @@ impl Machine for RoomMachine {
         }
         self.advance(moment);
         self.conclude();
+    }
+}
+
+impl Machine for RoomMachine {
+    fn handle(&mut self, moment: Moment, input: Input) {
+        if let Some((ticket, held)) = &mut self.signing
+            && !matches!(&input, Input::Signed(signed, _) if signed == ticket)
+        {
+            return held.push(input);
+        }
+        let held = self.signing.take().map(|(_, held)| held).unwrap_or_default();
+        self.take(moment, input);
+        for input in held {
+            // One that is broken now is opened anew, and those who wait for it are told so.
+            if !matches!(self.writer, Writer::Stuck) {
+                self.handle(moment, input);
+            }
+        }
     }
 
     fn poll(&mut self) -> Option<Output> {

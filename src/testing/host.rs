@@ -1,6 +1,10 @@
 //! One server of a net: its host over stores in memory.
 
-use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, VecDeque},
+    vec::Vec,
+};
 
 use super::{identity, signing_key};
 use crate::{
@@ -33,6 +37,10 @@ pub struct Server {
     /// What becomes of commits; each succeeds where nothing is set.
     pub disk: Option<Disk>,
     platform: bool,
+    /// What the platform was asked to sign and has not yet.
+    unsigned: VecDeque<(Address, Ticket, Vec<Vec<u8>>)>,
+    /// Set to have the platform give no signature.
+    pub gives_no_signature: bool,
     next_ticket: u64,
 }
 
@@ -73,6 +81,8 @@ impl Server {
             commits: BTreeMap::new(),
             disk: None,
             platform,
+            unsigned: VecDeque::new(),
+            gives_no_signature: false,
             next_ticket: 1 << 40,
         }
     }
@@ -108,6 +118,7 @@ impl Server {
     /// Drops every machine; what they do not have in their stores is gone. Those that have rows are woken, as a host does when it starts.
     pub(super) fn restart(&mut self, moment: Moment) {
         self.host = Host::new(self.identity.clone(), None);
+        self.unsigned.clear();
         self.wake = None;
         for address in self.stores.keys().cloned().collect::<Vec<_>>() {
             self.handle(moment, HostInput::Done(address, Input::Woken));
@@ -165,6 +176,19 @@ impl Server {
         }
     }
 
+    /// Whether the platform has something to sign.
+    pub(super) fn is_signing(&self) -> bool {
+        !self.unsigned.is_empty()
+    }
+
+    /// The platform signs what it was asked to first.
+    pub(super) fn sign(&mut self, moment: Moment) {
+        let Some((address, ticket, messages)) = self.unsigned.pop_front() else { return };
+        let messages = if self.gives_no_signature { Vec::new() } else { messages };
+        let signatures = messages.iter().map(|message| self.key.sign(message)).collect();
+        self.handle(moment, HostInput::Done(address, Input::Signed(ticket, signatures)));
+    }
+
     fn carry_out(&mut self, address: Address, output: Output) -> Vec<HostInput> {
         let input = match output {
             Output::Commit(ticket, batch) => {
@@ -184,7 +208,8 @@ impl Server {
                 Input::Rows(ticket, queries.iter().map(|query| store.read(query)).collect())
             }
             Output::Sign(ticket, messages) => {
-                Input::Signed(ticket, messages.iter().map(|message| self.key.sign(message)).collect())
+                self.unsigned.push_back((address, ticket, messages));
+                return Vec::new();
             }
             Output::Send(ticket, to, request) => {
                 self.sent.push((address, ticket, to, request));

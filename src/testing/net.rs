@@ -154,8 +154,24 @@ impl Net {
         while self.step() {}
     }
 
-    /// Delivers the first packet that may be delivered. Whether there was one.
+    /// Delivers the first packet that may be delivered, or has a platform sign: nobody waits for one, so as much as can be happens before it does. Whether
+    /// there was something.
     pub fn step(&mut self) -> bool {
+        self.deliver_next() || self.sign_next()
+    }
+
+    fn sign_next(&mut self) -> bool {
+        let signing = self.servers.iter().find(|(_, server)| server.is_signing());
+        let Some(name) = signing.map(|(name, _)| name.clone()) else { return false };
+        let moment = self.moment();
+        if let Some(server) = self.servers.get_mut(&name) {
+            server.sign(moment);
+        }
+        self.collect(&name);
+        true
+    }
+
+    fn deliver_next(&mut self) -> bool {
         for index in 0..self.wire.len() {
             let Some(packet) = self.wire.get_mut(index) else { return false };
             let fate = match packet.due {

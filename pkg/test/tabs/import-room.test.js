@@ -15,7 +15,7 @@ after(() => browser?.stop());
 const lose = (tab, name, large = 0) =>
   tab.evaluate(
     async ({ name, large }) => {
-      const first = await hublet.open({ name: `${name} before`, user: "hal" });
+      const first = await hublet.open({ name: `${name} before`, user: "hal", key: "sealed" });
       const key = await first.exportServer();
       window.kept = await first.createRoom({ name: "Kept", public: true });
       await kept.sendMessage("keep me");

@@ -102,7 +102,7 @@ test("the proof of an event covers its hashes and both signatures", async () => 
 test("a room and a whole server are exported, and the server is brought back elsewhere", async () => {
   const tab = await browser.tab();
   const came = await tab.evaluate(async () => {
-    const first = await hublet.open({ name: "export", user: "ann" });
+    const first = await hublet.open({ name: "export", user: "ann", key: "sealed" });
     const room = await first.createRoom({ name: "Kept" });
     await room.sendMessage("keep me");
     const lines = (await (await first.exportRoom(room.roomId)).text()).trim().split("\n");
@@ -116,8 +116,8 @@ test("a room and a whole server are exported, and the server is brought back els
     await third.importServer(file);
     const fourth = await hublet.open({ name: "import", user: "ann" });
     const { events } = await (await fourth.room(room.roomId)).timeline();
-    return { lines: lines.length, last: JSON.parse(lines.at(-1)).content.body, wrong, isOther: other !== first.server, same: fourth.server === first.server, events: events.length };
+    return { lines: lines.length, last: JSON.parse(lines.at(-1)).content.body, wrong, isOther: other !== first.server, same: fourth.server === first.server, keys: [first.key, second.key, fourth.key], events: events.length };
   });
-  assert.deepEqual(came, { lines: 7, last: "keep me", wrong: "store", isOther: true, same: true, events: 7 });
+  assert.deepEqual(came, { lines: 7, last: "keep me", wrong: "store", isOther: true, same: true, keys: ["sealed", "platform", "sealed"], events: 7 });
   await tab.close();
 });

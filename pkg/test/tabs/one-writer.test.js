@@ -20,6 +20,7 @@ async function join(name, roomId) {
 
 async function openServer({ name, roomId }) {
   window.server = await hublet.open({ name, user: "ann" });
+  if (server.key !== "platform") throw new Error(`the key is ${server.key}`);
   if (roomId) window.room = await server.room(roomId);
 }
 

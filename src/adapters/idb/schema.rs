@@ -19,7 +19,7 @@ use crate::adapters::store::StoreError;
 /// The rows of all machines.
 pub(super) const ROWS: &str = "rows";
 
-/// What is sealed: the server's key.
+/// What is beside the rows: the server's key.
 pub(super) const SECRETS: &str = "secrets";
 
 /// What a version adds to the one before it, or the first to nothing.

@@ -5,15 +5,23 @@ use alloc::{
     format,
     rc::{Rc, Weak},
     string::String,
+    vec::Vec,
 };
 use core::cell::{Cell, RefCell};
 
+use wasm_bindgen_futures::spawn_local;
+
 use super::{Inner, Post, frame::Frame};
-use crate::{adapters::clock, id::ServerName, server::link};
+use crate::{
+    adapters::{clock, secret::ServerKey},
+    id::ServerName,
+    server::link,
+};
 
 /// One such link.
 pub(super) struct Direct {
     kind: &'static str,
+    out: Rc<Out>,
     post: Post,
     /// The server whose address this is, if it was given by hand.
     expected: Option<String>,
@@ -24,12 +32,23 @@ pub(super) struct Direct {
     links: Weak<Inner>,
 }
 
+/// The way out. While a proof of ours is being signed what follows waits: a request that overtook it would be a stranger's at the other end.
+struct Out {
+    post: Post,
+    unsigned: Cell<usize>,
+    held: RefCell<Vec<Frame>>,
+}
+
 impl Direct {
     /// Begins: asks who is there.
     pub(super) fn open(links: &Rc<Inner>, kind: &'static str, post: Post, expected: Option<String>) -> Rc<Self> {
         let nonce = clock::random::<16>().unwrap_or_default().map(|byte| format!("{byte:02x}")).concat();
         let (claimed, is_proven) = (RefCell::default(), Cell::new(false));
-        let direct = Rc::new(Self { kind, post, expected, nonce, claimed, is_proven, links: Rc::downgrade(links) });
+        let out = Rc::new(Out { post, unsigned: Cell::new(0), held: RefCell::default() });
+        let way = out.clone();
+        let post: Post = Rc::new(move |frame| way.post(frame));
+        let direct =
+            Rc::new(Self { kind, out, post, expected, nonce, claimed, is_proven, links: Rc::downgrade(links) });
         direct.challenge();
         direct
     }
@@ -50,11 +69,8 @@ impl Direct {
                     // Who has proved one name does not become another over the same link.
                     return;
                 }
-                let proof = link::proof(&links.identity, &server, &nonce);
                 let is_new = self.claimed.replace(Some(from.clone())).as_ref() != Some(&from);
-                if let Some(header) = proof {
-                    (self.post)(&Frame::Proof { header });
-                }
+                self.out.prove(&links.key, server, &nonce);
                 if self.expected.as_ref() == Some(&from) {
                     self.proven(&links, &from);
                 } else if is_new && !self.is_proven.get() {
@@ -63,7 +79,7 @@ impl Direct {
                 }
             }
             Frame::Proof { header } => {
-                let us = links.identity.name();
+                let us = links.key.name();
                 let claimed = self.claimed.borrow().clone();
                 if let Some(server) = claimed.filter(|server| link::is_proven(us, server, &self.nonce, &header)) {
                     self.proven(&links, &server);
@@ -114,5 +130,90 @@ impl Direct {
 
     pub(super) fn post(&self) -> Post {
         self.post.clone()
+    }
+}
+
+impl Out {
+    fn post(&self, frame: &Frame) -> bool {
+        if self.unsigned.get() == 0 {
+            return (self.post)(frame);
+        }
+        self.held.borrow_mut().push(frame.clone());
+        true
+    }
+
+    /// Proves to a server, which made up `nonce`, that we are who we say. Where the key gives no signature there is no proof, and the link comes to nothing.
+    fn prove(self: &Rc<Self>, key: &ServerKey, to: ServerName, nonce: &str) {
+        let signature = key.sign(&link::proof_input(key.identity(), &to, nonce));
+        let (this, key) = (self.clone(), key.clone());
+        self.unsigned.set(self.unsigned.get().saturating_add(1));
+        spawn_local(async move {
+            if let Some(signature) = signature.await {
+                (this.post)(&Frame::Proof { header: link::proof(key.identity(), &to, &signature) });
+            }
+            this.unsigned.set(this.unsigned.get().saturating_sub(1));
+            if this.unsigned.get() == 0 {
+                for frame in this.held.take() {
+                    (this.post)(&frame);
+                }
+            }
+        });
+    }
+}
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests {
+    use alloc::{format, rc::Rc, vec::Vec};
+    use core::cell::{Cell, RefCell};
+
+    use gloo_timers::future::TimeoutFuture;
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use super::{Out, Post};
+    use crate::{
+        adapters::{clock, idb::IndexedStore, links::frame::Frame, secret::Keeper, secret::ServerKey},
+        server::link,
+    };
+
+    #[wasm_bindgen_test]
+    async fn nothing_overtakes_a_proof() {
+        let name = format!("test proof {:?}", clock::random::<8>());
+        let store = IndexedStore::open(&name).await.unwrap();
+        let platform = ServerKey::open(&store, Keeper::Platform).await.unwrap();
+        for key in [platform, ServerKey::in_memory().unwrap()] {
+            let seen: Rc<RefCell<Vec<Frame>>> = Rc::default();
+            let way = seen.clone();
+            let post: Post = Rc::new(move |frame| {
+                way.borrow_mut().push(frame.clone());
+                true
+            });
+            let out = Rc::new(Out { post, unsigned: Cell::new(0), held: RefCell::default() });
+            let (us, who) = (key.name().clone(), Frame::Who { from: "a".into() });
+            out.prove(&key, us.clone(), "1");
+            assert!(out.post(&who));
+            // Asked again before that: the first proof alone does not let the request go.
+            out.prove(&key, us.clone(), "2");
+            assert!(out.post(&Frame::Gone { from: "a".into() }));
+            for _ in 0..200 {
+                if seen.borrow().len() == 4 {
+                    break;
+                }
+                TimeoutFuture::new(5).await;
+            }
+            assert!(out.post(&who));
+            let seen = seen.borrow();
+            let [
+                Frame::Proof { header: first },
+                Frame::Proof { header: second },
+                Frame::Who { .. },
+                Frame::Gone { .. },
+                Frame::Who { .. },
+            ] = seen.as_slice()
+            else {
+                panic!("{seen:?}");
+            };
+            let proves = |nonce| [first, second].map(|header| link::is_proven(&us, us.as_str(), nonce, header));
+            assert!(proves("1").contains(&true) && proves("2").contains(&true));
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! For demonstrations: one bit of a transaction is flipped on its way out, to see what refuses it.
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 
 use crate::{
+    adapters::secret::ServerKey,
+    id::ServerName,
     json::{KeyOrder, Limits, parse},
-    server::{Identity, Request, Signer, x_matrix},
+    server::{Request, x_matrix},
 };
 
 /// Where the bit is flipped.
@@ -16,19 +18,35 @@ pub enum Tamper {
     Event,
 }
 
-/// Flips a bit in the content of the request's first event; whether it carries one.
-pub(super) fn flip(identity: &Identity, request: &mut Request, tamper: Tamper) -> bool {
-    let Ok(mut body) = String::from_utf8(request.body.clone()) else { return false };
-    let Some(at) = place(&body) else { return false };
-    let flipped =
-        body.get(at..).and_then(|rest| rest.chars().next()).map(|letter| if letter == 'e' { 'a' } else { 'e' });
-    let Some(flipped) = flipped else { return false };
+/// The request with a bit flipped in the content of its first event; nothing where it carries none.
+pub(super) fn flip(
+    key: &ServerKey,
+    request: &Request,
+    tamper: Tamper,
+) -> Option<impl Future<Output = Request> + use<>> {
+    let mut body = String::from_utf8(request.body.clone()).ok()?;
+    let at = place(&body)?;
+    let letter = body.get(at..)?.chars().next()?;
+    let flipped = if letter == 'e' { 'a' } else { 'e' };
     body.replace_range(at..at.saturating_add(1), flipped.encode_utf8(&mut [0; 4]));
-    if tamper == Tamper::Event && !sign_again(identity, request, body.as_bytes()) {
-        return false;
-    }
-    request.body = body.into_bytes();
-    true
+    let to_sign = match tamper {
+        Tamper::Request => None,
+        Tamper::Event => Some(signing_input(key, request, body.as_bytes())?),
+    };
+    let (key, mut request) = (key.clone(), Request { body: body.into_bytes(), ..request.clone() });
+    Some(async move {
+        if let Some((to, input)) = to_sign
+            && let Some(signature) = key.sign(&input).await
+        {
+            let header = x_matrix::header(key.name(), &to, key.identity().key_id(), &signature);
+            for (name, value) in &mut request.headers {
+                if name.eq_ignore_ascii_case(x_matrix::HEADER) {
+                    value.clone_from(&header);
+                }
+            }
+        }
+        request
+    })
 }
 
 /// A letter within a text of the first event's content.
@@ -43,21 +61,12 @@ fn place(body: &str) -> Option<usize> {
     (letter != '"').then_some(content.saturating_add(value))
 }
 
-fn sign_again(identity: &Identity, request: &mut Request, body: &[u8]) -> bool {
-    let Signer::Held(key) = identity.signer() else { return false };
-    let limits = Limits { bytes: body.len(), depth: 520 };
-    let Ok(document) = parse(body, KeyOrder::Utf16, limits) else { return false };
-    let claims = x_matrix::claims(&request.headers).unwrap_or_default();
-    let Some(to) = claims.first().map(|claim| claim.destination.clone()) else { return false };
-    let content = Some(document.bytes());
-    let input = x_matrix::signing_input(&request.method, &request.target, identity.name(), &to, content);
-    let header = x_matrix::header(identity.name(), &to, identity.key_id(), &key.sign(&input));
-    for (name, value) in &mut request.headers {
-        if name.eq_ignore_ascii_case(x_matrix::HEADER) {
-            value.clone_from(&header);
-        }
-    }
-    true
+/// Whom the request is for, and what is signed to send it with another body.
+fn signing_input(key: &ServerKey, request: &Request, body: &[u8]) -> Option<(ServerName, Vec<u8>)> {
+    let document = parse(body, KeyOrder::Utf16, Limits { bytes: body.len(), depth: 520 }).ok()?;
+    let to = x_matrix::claims(&request.headers).ok()?.first()?.destination.clone();
+    let input = x_matrix::signing_input(&request.method, &request.target, key.name(), &to, Some(document.bytes()));
+    Some((to, input))
 }
 
 #[cfg(test)]

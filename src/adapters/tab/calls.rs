@@ -19,6 +19,7 @@ use crate::{
         engine::Engine,
         links::{Carrier, LinkError, Tamper},
         proof::{Claim, Proof},
+        secret::Keeper,
         store::StoreError,
     },
     bindings::{
@@ -54,6 +55,7 @@ enum Came {
 /// How the server stands.
 #[derive(Debug, Serialize)]
 struct Info {
+    key: Keeper,
     online: bool,
     peers: Vec<PeerInfo>,
 }
@@ -86,6 +88,7 @@ pub(super) fn run(engine: &Rc<Engine>, call: &JsValue, done: impl FnOnce(JsValue
             }
         }
         "info" => done(Came::Info(Info {
+            key: engine.key().keeper(),
             online: !engine.links().is_offline(),
             peers: engine.links().peers().into_iter().map(|(server, link)| PeerInfo { server, link }).collect(),
         })),
@@ -212,7 +215,8 @@ impl From<StoreError> for Failed {
             StoreError::Blocked => "blocked",
             StoreError::Newer => "store_newer",
             StoreError::Denied => "store_denied",
-            StoreError::Failed(_) => "store",
+            StoreError::KeyStays => "unsupported",
+            StoreError::Unsigned | StoreError::Failed(_) => "store",
         };
         Self { code, message: error.to_string() }
     }
@@ -226,7 +230,7 @@ mod tests {
 
     use super::{Came, Failed, Info, PeerInfo};
     use crate::{
-        adapters::{links::LinkError, page::assert_fits, proof::Claim, store::StoreError},
+        adapters::{links::LinkError, page::assert_fits, proof::Claim, secret::Keeper, store::StoreError},
         bindings::form::Argument,
         server::{Answer, SendError},
         testing::duo::Duo,
@@ -239,9 +243,12 @@ mod tests {
         let mut duo = Duo::joined();
         let proofs =
             duo.hub_log().into_iter().map(|(.., event)| Claim::read(&event.unwrap(), "I.1").unwrap().prove(&[]));
+        for key in [Keeper::Platform, Keeper::Sealed, Keeper::Memory] {
+            assert_fits(&Came::Info(Info { key, online: false, peers: vec![] }), "Told");
+        }
         for came in [
             Came::Answer(Answer::Unreachable(SendError::TooLarge).into()),
-            Came::Info(Info { online: true, peers: peers.into() }),
+            Came::Info(Info { key: Keeper::Platform, online: true, peers: peers.into() }),
             Came::Bytes(ByteBuf::from(vec![255])),
             Came::Named("hub.example".into()),
             Came::Done(true),
@@ -260,6 +267,8 @@ mod tests {
             StoreError::Blocked,
             StoreError::Newer,
             StoreError::Denied,
+            StoreError::KeyStays,
+            StoreError::Unsigned,
             StoreError::Failed("lost".into()),
         ];
         let links = [

@@ -4,6 +4,8 @@ use alloc::{collections::BTreeMap, string::String};
 
 use serde::Deserialize;
 
+use crate::adapters::secret::Keeper;
+
 /// What the page wishes; the page's own code has filled in what the user left out.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -14,6 +16,8 @@ pub(super) struct Options {
     pub(super) user: String,
     /// Where rows are kept.
     pub(super) store: Kept,
+    /// Who keeps the key of a server that is made now.
+    pub(super) key: Keeper,
     /// The ways to other servers.
     pub(super) links: Ways,
 }

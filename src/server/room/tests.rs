@@ -8,16 +8,17 @@ use alloc::{
 
 use super::{RoomMachine, context::Context};
 use crate::{
+    crypto::Signature,
     event::SignedLpdu,
-    id::{EventId, RoomId, RoomVersionId, Timestamp},
+    id::{EventId, KeyId, RoomId, RoomVersionId, Timestamp},
     json::Document,
     room::membership::Membership,
     server::{
-        Address, Answer, Call, Delivered, ErrorCode, Input, Machine, Notification, Outcome, OwedEvents, PeerCall,
-        Response, RoomCall, RoomRead, Rung, Shelf, Ticket,
+        Address, Answer, Call, Delivered, ErrorCode, Identity, Input, Machine, Notification, Outcome, OwedEvents,
+        PeerCall, Response, RoomCall, RoomRead, Rung, Shelf, Signer, Ticket,
     },
     store::{Table, WriteBatch, memory::MemoryStore},
-    testing::{Driver, content, identity, keys_of, lpdu, server, user},
+    testing::{Driver, Net, content, identity, keys_of, lpdu, server, signing_key, user},
 };
 
 const HUB: &str = "hub.example";
@@ -519,4 +520,26 @@ fn an_event_whose_sender_may_never_be_proven_keeps_no_room_busy() {
     assert!(context.next_due().is_some() && context.is_settled());
     context.missed.note(EventId::from_hash([1; 32]), Timestamp::new(1));
     assert!(!context.is_settled(), "that is known here alone");
+}
+
+#[test]
+fn nobody_reads_past_events_that_the_platform_is_signing() {
+    let mut held = created(true);
+    assert_eq!(join(&mut held, ANN).status, 200);
+    let position = i64::try_from(timeline(&mut held).len()).unwrap() - 1;
+    let id = KeyId::parse("ed25519:1").unwrap();
+    let identity = Identity::new(server(HUB), id, Signer::Platform(signing_key(HUB).public()), vec![]);
+    let mut room = Driver::new(RoomMachine::new(identity, room_id(), Ticket(1 << 32)), held.store, held.keys);
+    assert!(pull(&mut room, PART, Some(position)).events.is_empty());
+    room.hold_signatures = true;
+    let said = room.begin(Net::event("m.room.message", None, "@hugo:hub.example", "{}"));
+    let delivered = Some(Delivered { shelf: Shelf::Log, position, refused: vec![] });
+    let pulled = room.begin(Call::Room(RoomCall::Pull { peer: server(PART), delivered }));
+    let read = room.begin(Call::Room(RoomCall::Timeline { from: position + 1, limit: 9 }));
+    room.sign(vec![Signature::from_bytes([1; 64])]);
+    let Some(Answer::Accepted(said)) = room.answer(said) else { panic!("not said") };
+    let Some(Answer::Owed(owed)) = room.answer(pulled) else { panic!("not pulled") };
+    assert_eq!(owed.events.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [said]);
+    let Some(Answer::Entries(entries)) = room.answer(read) else { panic!("not read") };
+    assert_eq!(entries.len(), 1);
 }

@@ -41,6 +41,10 @@ impl Work for Resign {
         }
         if let Resume::Signed(signatures) = resume {
             let drafts = core::mem::take(&mut self.drafts);
+            if signatures.len() != drafts.len() {
+                // Nobody would make them anew but a room that is opened.
+                return Progress::Stuck;
+            }
             return replace(context, drafts.into_iter().zip(signatures));
         }
         let Some(hub) = context.hub().cloned() else { return Progress::Done(Vec::new()) };
