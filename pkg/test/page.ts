@@ -42,8 +42,8 @@ export async function use(): Promise<void> {
     const known: RoomEvent<{ body?: string }> = event;
     if (known.txn === txn) break;
   }
-  const { link: carrier }: Peer = await server.connectHttp("hub.example", "https://hub.example/_hublet/link");
-  if (carrier === "http") await server.disconnectHttp("hub.example");
+  const { link: way }: Peer = await server.connectHttp("hub.example", "https://hub.example/_hublet/link");
+  if (way === "http") await server.disconnectHttp("hub.example");
   try {
     await room.kick("@nobody:example.org");
   } catch (error) {
