@@ -9,7 +9,7 @@ use core::time::Duration;
 use hublet::{
     id::RoomId,
     room::membership::Membership,
-    server::{Address, Answer, Call, ErrorCode, Notification, RoomCall, Ticket, room::RoomMachine},
+    server::{Address, Answer, Call, Delivered, ErrorCode, Notification, RoomCall, Shelf, Ticket, room::RoomMachine},
     testing::{
         Driver, Fate, Forgery, Net, Server, Way,
         duo::{self, Duo, document, failures},
@@ -296,6 +296,35 @@ fn spec_9_a_room_is_held_for_5_seconds_for_a_server_that_named_an_old_head() {
     // What waited goes to the new hub.
     assert!(matches!(duo.hub.answer(late), Some(Answer::Accepted(_))));
     assert_eq!(duo.hub_log().last().unwrap().2.as_deref().map(|bytes| contains(bytes, "m.room.hub")), Some(true));
+}
+
+#[test]
+fn a_proposal_that_was_taken_when_its_answer_was_lost_is_not_told_as_refused() {
+    let mut duo = Duo::new(r#"{"hublet.hub_transfer":true}"#);
+    let ticket = duo.join();
+    assert!(matches!(duo.part.answer(ticket), Some(Answer::Accepted(_))));
+    let levels = r#"{"users":{"@ann:part.example":100,"@hal:hub.example":100}}"#;
+    duo.event(duo::HAL, "m.room.power_levels", Some(""), levels);
+    assert!(failures(&duo.catch_up()).is_empty());
+    duo.hub.ask(Call::Room(RoomCall::Consent { to: server(duo::PART) }));
+    let ticket = duo.part.begin(Net::event("m.room.hub", Some(""), duo::ANN, "{}"));
+    duo.serve();
+    let Some(Answer::Accepted(proposed)) = duo.part.answer(ticket) else { panic!("not proposed") };
+    let pulled = duo.pulled();
+    assert!(failures(&duo.send_lpdus(&pulled)).is_empty(), "the answer to this is lost");
+    let again = duo.send_lpdus(&pulled).remove(0).failure.unwrap();
+    assert_eq!((again.code, again.hub_server.clone()), (ErrorCode::WrongServer, Some(server(duo::PART))));
+    let delivered = Some(Delivered { shelf: Shelf::Pending, position: 0, refused: vec![(proposed, again)] });
+    duo.part.ask(Call::Room(RoomCall::Pull { peer: server(duo::HUB), delivered }));
+    assert!(failures(&duo.catch_up()).is_empty());
+    let is_it = |told: &Notification| match told {
+        Notification::NotSent { lpdu_id, .. } => panic!("{lpdu_id} is in the log"),
+        Notification::Appended { lpdu_id, .. } => *lpdu_id == Some(proposed),
+        _ => false,
+    };
+    assert_eq!(duo.part.told.iter().filter(|told| is_it(told)).count(), 1);
+    let Answer::Accepted(said) = duo.part.ask(Net::event("m.room.message", None, duo::ANN, "{}")) else { panic!() };
+    assert_eq!(duo.part_ids().last(), Some(&said), "it is the hub");
 }
 
 #[test]

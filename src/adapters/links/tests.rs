@@ -10,10 +10,10 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::{LinkEvent, Links, Port};
 use crate::{
+    adapters::secret::ServerKey,
     bindings::form::field,
-    crypto::SigningKey,
-    id::{KeyId, ServerName},
-    server::{Identity, Request, Response, SendError, Signer},
+    id::ServerName,
+    server::{Request, Response, SendError},
 };
 
 /// A server that answers every request with its target.
@@ -25,13 +25,12 @@ struct Server {
 }
 
 impl Server {
-    fn new(seed: u8) -> Self {
-        let key = SigningKey::from_seed(&[seed; 32]);
-        let name = ServerName::key_name_of(&key.public()).unwrap();
-        let identity = Identity::new(name.clone(), KeyId::parse("ed25519:key").unwrap(), Signer::Held(key), Vec::new());
+    fn new() -> Self {
+        let key = ServerKey::in_memory().unwrap();
+        let name = key.name().clone();
         let seen: Rc<RefCell<Vec<_>>> = Rc::default();
         let events = seen.clone();
-        let links = Links::new(identity, move |event| {
+        let links = Links::new(key, move |event| {
             if let LinkEvent::Peer { link, connected, .. } = event {
                 events.borrow_mut().push((link, connected));
             }
@@ -126,7 +125,7 @@ async fn soon() {
 
 #[wasm_bindgen_test]
 async fn when_the_newer_link_closes_requests_go_over_the_older_again() {
-    let (ann, bob) = (Server::new(1), Server::new(2));
+    let (ann, bob) = (Server::new(), Server::new());
     let older = Wire::between(&ann, &bob, "port");
     soon().await;
     let newer = Wire::between(&ann, &bob, "rtc");
@@ -144,7 +143,7 @@ async fn when_the_newer_link_closes_requests_go_over_the_older_again() {
 
 #[wasm_bindgen_test]
 async fn what_is_under_way_over_a_link_that_closes_has_failed_at_once() {
-    let (ann, bob) = (Server::new(3), Server::new(4));
+    let (ann, bob) = (Server::new(), Server::new());
     let wire = Wire::between(&ann, &bob, "rtc");
     soon().await;
     bob.links.serve_with(|_| {}, |_, answer| core::mem::forget(answer));
@@ -161,7 +160,7 @@ async fn what_is_under_way_over_a_link_that_closes_has_failed_at_once() {
 
 #[wasm_bindgen_test]
 async fn a_link_that_is_silent_is_left_until_something_comes_over_it() {
-    let (ann, bob) = (Server::new(5), Server::new(6));
+    let (ann, bob) = (Server::new(), Server::new());
     let _older = Wire::between(&ann, &bob, "port");
     soon().await;
     let newer = Wire::between(&ann, &bob, "rtc");
@@ -179,11 +178,11 @@ async fn a_link_that_is_silent_is_left_until_something_comes_over_it() {
 
 #[wasm_bindgen_test]
 async fn a_link_opened_anew_at_one_end_is_proved_by_the_other_end_s_last_challenge() {
-    let (ann, bob) = (Server::new(7), Server::new(8));
+    let (ann, bob) = (Server::new(), Server::new());
     let wire = Wire::between(&ann, &bob, "port");
     soon().await;
     // The server goes on in another tab, which has heard nothing of the link; the other end does not ask again.
-    let heir = Server::new(7);
+    let heir = Server::new();
     wire.open(0, &heir);
     soon().await;
     assert_eq!(heir.ways(), ["port"]);

@@ -229,7 +229,13 @@ impl Context {
                 transfer.stage = Stage::Behind { refused: lpdu_id, head };
                 return Refusal::Kept;
             }
-            (Some(transfer), _) if transfer.stage == Stage::Proposed(lpdu_id) => self.transfer = None,
+            (Some(transfer), _) if transfer.stage == Stage::Proposed(lpdu_id) => {
+                if failure.code == ErrorCode::WrongServer && failure.hub_server.as_ref() == Some(self.identity.name()) {
+                    // It was taken when it came before, and the answer was lost: we are the hub as soon as we see it.
+                    return Refusal::Kept;
+                }
+                self.transfer = None;
+            }
             _ if moves == Some(HubTransfer::On) && failure.code == ErrorCode::WrongServer => return Refusal::Kept,
             _ => {}
         }
