@@ -104,7 +104,7 @@ pub fn public_key(seed: &[u8]) -> Result<String, HubletError> {
 /// sign. Unstable.
 #[wasm_bindgen(js_name = isProven)]
 pub fn is_proven(us: &str, server: &str, nonce: &str, header: &str) -> bool {
-    ServerName::parse(us).is_ok_and(|us| link::is_proven(&us, server, nonce, header))
+    ServerName::parse(us).is_ok_and(|us| link::is_proven(&us, server, link::Opened::There, nonce, header))
 }
 
 /// The names of a store's tables, each at its number. Unstable.

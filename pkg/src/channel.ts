@@ -3,6 +3,9 @@
 /** The most characters of one message: what every browser takes. */
 const PIECE = 16_000;
 
+/** The most characters of a whole frame: more than a transaction and what is around it. */
+const LONGEST = 1 << 24;
+
 /** More bytes than this in a channel's buffer wait for it to drain. */
 const FULL = 1 << 20;
 
@@ -27,6 +30,7 @@ export function bridge(channel: RTCDataChannel): MessagePort {
   let begun = "";
   channel.onmessage = ({ data }) => {
     begun += String(data).slice(1);
+    if (begun.length > LONGEST) return channel.close();
     if (!String(data).startsWith(".")) return;
     const text = begun;
     begun = "";

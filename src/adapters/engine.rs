@@ -19,6 +19,7 @@ use super::{
     store::{Store, StoreError},
 };
 use crate::{
+    crypto::Signature,
     id::ServerName,
     ordered::Map,
     server::{
@@ -30,6 +31,9 @@ use crate::{
 
 /// The longest time that a browser's timer waits.
 const LONGEST_TIMER: u64 = 0x7fff_ffff;
+
+/// How long the platform may take to sign, in milliseconds: a room does nothing else meanwhile.
+const SIGNING_TIME: u32 = 10_000;
 
 /// Takes what came of a call.
 type Reply = Box<dyn FnOnce(Result<Answer, StoreError>)>;
@@ -185,25 +189,36 @@ impl Engine {
         self.when_stored(address, rows, move |rows| Input::Rows(ticket, rows));
     }
 
-    /// Has all messages signed at the same time. A machine that gets no signatures may be broken: then it is dropped as after a failed commit.
+    /// Has all messages signed at the same time.
     fn sign(&self, address: Address, ticket: Ticket, messages: &[Vec<u8>]) {
         let asked: Vec<_> = messages.iter().map(|message| self.key.sign(message)).collect();
-        let this = self.this.clone();
-        spawn_local(async move {
-            let (mut signed, mut failed) = (Vec::new(), None);
-            for signature in asked {
-                match signature.await {
-                    Some(signature) => signed.push(signature),
-                    None => failed = Some(StoreError::Unsigned),
-                }
-            }
-            if failed.is_some() {
-                signed.clear();
-            }
-            if let Some(engine) = this.upgrade() {
-                engine.take_with(HostInput::Done(address, Input::Signed(ticket, signed)), failed);
+        let is_over = Rc::new(Cell::new(false));
+        let (this, to, was_over) = (self.this.clone(), address.clone(), is_over.clone());
+        let late = Timeout::new(SIGNING_TIME, move || {
+            if let Some(engine) = this.upgrade().filter(|_| !was_over.replace(true)) {
+                engine.signed(to, ticket, None);
             }
         });
+        let this = self.this.clone();
+        spawn_local(async move {
+            let mut signed = Some(Vec::with_capacity(asked.len()));
+            for signature in asked {
+                signed = signed.zip(signature.await).map(|(mut signed, signature)| {
+                    signed.push(signature);
+                    signed
+                });
+            }
+            drop(late);
+            if let Some(engine) = this.upgrade().filter(|_| !is_over.replace(true)) {
+                engine.signed(address, ticket, signed);
+            }
+        });
+    }
+
+    /// A machine that gets no signatures may be broken: then it is dropped as after a failed commit.
+    fn signed(&self, address: Address, ticket: Ticket, signed: Option<Vec<Signature>>) {
+        let failed = signed.is_none().then_some(StoreError::Unsigned);
+        self.take_with(HostInput::Done(address, Input::Signed(ticket, signed.unwrap_or_default())), failed);
     }
 
     /// Hands the machine what came of a request to the store.

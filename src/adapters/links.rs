@@ -37,11 +37,18 @@ use super::{clock, secret::ServerKey};
 use crate::{
     id::ServerName,
     ordered::Map,
-    server::{Request, Response, SendError},
+    server::{ErrorCode, Failure, Request, Response, SendError},
 };
 
-/// How long a server may take to say that it has a request, in milliseconds.
-const TAKEN_TIME: u32 = 2_000;
+/// How long a server may take to say that it has a request, in milliseconds. Where nobody is in between that is soon; over a network a long request takes its time,
+/// and over HTTP it may have to be sent again.
+fn taken_time(link: &str) -> u32 {
+    match link {
+        "http" => ANSWER_TIME,
+        "socket" => 10_000,
+        _ => 2_000,
+    }
+}
 
 /// How long it may take to answer: longer than a hub waits for an invited server.
 const ANSWER_TIME: u32 = 30_000;
@@ -336,13 +343,14 @@ impl Inner {
             bytes: request.body.len(),
             since: clock::now().millis(),
             tampered,
-            timer: self.give_up(&id, if way.is_some() { TAKEN_TIME } else { 0 }, SendError::Unreachable),
+            timer: self.give_up(&id, way.as_ref().map_or(0, |(link, _)| taken_time(link)), SendError::Unreachable),
             server: server.clone(),
         };
         self.waiting.borrow_mut().insert(id.clone(), waiting);
-        let frame = Frame::request(id, &self.us(), &server, request);
-        if let (Some((_, post)), Some(frame)) = (way, frame) {
-            post(&frame);
+        let frame = Frame::request(id.clone(), &self.us(), &server, request);
+        let is_out = way.zip(frame).is_some_and(|((_, post), frame)| post(&frame));
+        if let (false, Some(waiting)) = (is_out, self.waiting.borrow_mut().get_mut(&id)) {
+            waiting.timer = self.give_up(&id, 0, SendError::Unreachable);
         }
     }
 
@@ -462,15 +470,21 @@ impl Inner {
             }
             Frame::Here { from } => self.found(&from, tabs::NAME),
             Frame::Gone { from } => self.lost(&from),
-            frame => self.came(frame, tabs::NAME, &reply),
+            frame => self.came(frame, tabs::NAME, None, &reply),
         }
     }
 
-    /// Deals with a request or an answer, whatever it came over.
-    fn came(self: &Rc<Self>, frame: Frame, link: &'static str, reply: &Post) {
+    /// Deals with a request or an answer, whatever it came over. Over a link to one server only what that server says counts.
+    fn came(self: &Rc<Self>, frame: Frame, link: &'static str, server: Option<&str>, reply: &Post) {
         let us = self.us();
+        let is_of = |id: &str| {
+            let waiting = self.waiting.borrow();
+            waiting.get(id).is_some_and(|waiting| server.is_none_or(|server| server == waiting.server))
+        };
         match frame {
-            Frame::Request { id, to, from, method, target, headers, body } if to == us => {
+            Frame::Request { id, to, from, method, target, headers, body }
+                if to == us && server.is_none_or(|server| server == from) =>
+            {
                 let bytes = body.len();
                 let Some(request) = frame::request(&method, target.clone(), headers, body) else { return };
                 reply(&Frame::Taken { id: id.clone(), to: from.clone() });
@@ -493,19 +507,23 @@ impl Inner {
                         took: clock::now().millis().saturating_sub(since),
                         tampered: false,
                     });
-                    reply(&frame::response(id, from, response));
+                    if !reply(&frame::response(id.clone(), from.clone(), response)) {
+                        let error = "the answer is too long for the link; ask for less";
+                        let short = Failure::new(413, ErrorCode::TooLarge, error).to_response();
+                        reply(&frame::response(id, from, short));
+                    }
                 });
                 if let Some(serve) = &*self.serve.borrow() {
                     serve(request, answer);
                 }
             }
-            Frame::Taken { id, to } if to == us => {
+            Frame::Taken { id, to } if to == us && is_of(&id) => {
                 let timer = self.give_up(&id, ANSWER_TIME, SendError::TimedOut);
                 if let Some(waiting) = self.waiting.borrow_mut().get_mut(&id) {
                     waiting.timer = timer;
                 }
             }
-            Frame::Response { id, to, status, body } if to == us => {
+            Frame::Response { id, to, status, body } if to == us && is_of(&id) => {
                 self.settle(&id, Ok(Response { status, body: body.into_bytes() }));
             }
             _ => {}

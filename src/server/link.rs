@@ -10,9 +10,23 @@ use crate::{
     id::ServerName,
 };
 
+/// Where a link was opened. A proof for the one place is none for the other: whoever holds the other end of a port may pass on what a hub made up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// At an address.
+    There,
+    /// Over a port or a data channel.
+    Here,
+}
+
 /// What we sign to prove that we are who we say to a server that made up `nonce`.
-pub fn proof_input(identity: &Identity, to: &ServerName, nonce: &str) -> Vec<u8> {
-    x_matrix::signing_input(&http::Method::GET, &target(nonce), identity.name(), to, None)
+pub fn proof_input(identity: &Identity, to: &ServerName, opened: Opened, nonce: &str) -> Vec<u8> {
+    x_matrix::signing_input(&http::Method::GET, &target(opened, nonce), identity.name(), to, None)
+}
+
+/// Whether this can be a nonce: what is signed with it must say nothing else.
+pub fn is_nonce(nonce: &str) -> bool {
+    (1..=64).contains(&nonce.len()) && nonce.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// The proof with our signature of [`proof_input`]: an X-Matrix header.
@@ -21,28 +35,32 @@ pub fn proof(identity: &Identity, to: &ServerName, signature: &Signature) -> Str
 }
 
 /// Whether a header proves to `us` that `server`, which has a key name, is at the other end.
-pub fn is_proven(us: &ServerName, server: &str, nonce: &str, header: &str) -> bool {
+pub fn is_proven(us: &ServerName, server: &str, opened: Opened, nonce: &str, header: &str) -> bool {
     let check = || {
         let server = ServerName::parse(server).ok()?;
         let key = PreparedKey::prepare(&server.key_in_name()?).ok()?;
         let claims = x_matrix::claims(&[(String::from(x_matrix::HEADER), header.into())]).ok()?;
         let [claim] = claims.as_slice() else { return None };
-        let input = x_matrix::signing_input(&http::Method::GET, &target(nonce), &server, us, None);
+        let input = x_matrix::signing_input(&http::Method::GET, &target(opened, nonce), &server, us, None);
         let is_meant = claim.origin == server && claim.destination == *us;
         (is_meant && verify(&key, &input, &claim.signature).is_ok()).then_some(())
     };
     check().is_some()
 }
 
-fn target(nonce: &str) -> String {
-    format!("/_hublet/link/{nonce}")
+fn target(opened: Opened, nonce: &str) -> String {
+    let place = match opened {
+        Opened::There => "link",
+        Opened::Here => "port",
+    };
+    format!("/_hublet/{place}/{nonce}")
 }
 
 #[cfg(test)]
 mod tests {
     use alloc::vec::Vec;
 
-    use super::{is_proven, proof, proof_input};
+    use super::{Opened, is_nonce, is_proven, proof, proof_input};
     use crate::{
         crypto::SigningKey,
         id::{KeyId, ServerName},
@@ -62,15 +80,24 @@ mod tests {
     #[test]
     fn a_proof_holds_for_one_name_one_asker_and_one_nonce() {
         let (ann, bob, eve) = (identity(1), identity(2), identity(3));
-        let signature = key(1).sign(&proof_input(&ann, bob.name(), "n1"));
+        let signature = key(1).sign(&proof_input(&ann, bob.name(), Opened::There, "n1"));
         let header = proof(&ann, bob.name(), &signature);
-        assert!(is_proven(bob.name(), ann.name().as_str(), "n1", &header));
-        assert!(!is_proven(bob.name(), ann.name().as_str(), "n2", &header), "another challenge");
-        assert!(!is_proven(bob.name(), eve.name().as_str(), "n1", &header), "another's name");
-        assert!(!is_proven(eve.name(), ann.name().as_str(), "n1", &header), "passed on to a third");
-        assert!(!is_proven(bob.name(), "hub.example", "n1", &header), "a name that is no key");
-        assert!(!is_proven(bob.name(), ann.name().as_str(), "n1", "X-Matrix"), "no proof at all");
-        let header = proof(&ann, bob.name(), &key(3).sign(&proof_input(&ann, bob.name(), "n1")));
-        assert!(!is_proven(bob.name(), ann.name().as_str(), "n1", &header), "another's key");
+        assert!(is_proven(bob.name(), ann.name().as_str(), Opened::There, "n1", &header));
+        assert!(!is_proven(bob.name(), ann.name().as_str(), Opened::There, "n2", &header), "another challenge");
+        assert!(!is_proven(bob.name(), eve.name().as_str(), Opened::There, "n1", &header), "another's name");
+        assert!(!is_proven(eve.name(), ann.name().as_str(), Opened::There, "n1", &header), "passed on to a third");
+        assert!(!is_proven(bob.name(), "hub.example", Opened::There, "n1", &header), "a name that is no key");
+        assert!(!is_proven(bob.name(), ann.name().as_str(), Opened::There, "n1", "X-Matrix"), "no proof at all");
+        assert!(!is_proven(bob.name(), ann.name().as_str(), Opened::Here, "n1", &header), "passed on from a hub");
+        let header = proof(&ann, bob.name(), &key(3).sign(&proof_input(&ann, bob.name(), Opened::There, "n1")));
+        assert!(!is_proven(bob.name(), ann.name().as_str(), Opened::There, "n1", &header), "another's key");
+    }
+
+    #[test]
+    fn a_nonce_says_nothing_else() {
+        assert!(is_nonce("0f9c") && is_nonce("3d0c7b60-55a1-4b8e-9d6a-0a3b4c5d6e7f"));
+        for other in ["", "a/b", "a?b", "\"", "é", &"a".repeat(65)] {
+            assert!(!is_nonce(other), "{other}");
+        }
     }
 }

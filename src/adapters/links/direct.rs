@@ -15,7 +15,7 @@ use super::{Inner, Post, frame::Frame};
 use crate::{
     adapters::{clock, secret::ServerKey},
     id::ServerName,
-    server::link,
+    server::link::{self, Opened},
 };
 
 /// One such link.
@@ -65,12 +65,16 @@ impl Direct {
         match frame {
             Frame::Challenge { from, nonce } => {
                 let Ok(server) = ServerName::parse(&from) else { return };
-                if self.server().is_some_and(|known| known != from) {
+                if !link::is_nonce(&nonce) || self.server().is_some_and(|known| known != from) {
                     // Who has proved one name does not become another over the same link.
                     return;
                 }
                 let is_new = self.claimed.replace(Some(from.clone())).as_ref() != Some(&from);
-                self.out.prove(&links.key, server, &nonce);
+                if self.expected.as_ref().is_some_and(|expected| *expected != from) {
+                    // Our proof for that server is not for whoever answers in its place.
+                    return;
+                }
+                self.out.prove(&links.key, server, self.opened(), &nonce);
                 if self.expected.as_ref() == Some(&from) {
                     self.proven(&links, &from);
                 } else if is_new && !self.is_proven.get() {
@@ -81,7 +85,9 @@ impl Direct {
             Frame::Proof { header } => {
                 let us = links.key.name();
                 let claimed = self.claimed.borrow().clone();
-                if let Some(server) = claimed.filter(|server| link::is_proven(us, server, &self.nonce, &header)) {
+                if let Some(server) =
+                    claimed.filter(|server| link::is_proven(us, server, self.opened(), &self.nonce, &header))
+                {
                     self.proven(&links, &server);
                 }
             }
@@ -91,7 +97,7 @@ impl Direct {
                 if let Some(server) = self.server() {
                     links.stands(&server, self);
                 }
-                links.came(frame, self.kind, &self.post);
+                links.came(frame, self.kind, self.server().as_deref(), &self.post);
             }
             _ => {}
         }
@@ -119,6 +125,13 @@ impl Direct {
         self.claimed.borrow().clone()
     }
 
+    const fn opened(&self) -> Opened {
+        match self.expected {
+            Some(_) => Opened::There,
+            None => Opened::Here,
+        }
+    }
+
     pub(super) const fn kind(&self) -> &'static str {
         self.kind
     }
@@ -143,8 +156,8 @@ impl Out {
     }
 
     /// Proves to a server, which made up `nonce`, that we are who we say. Where the key gives no signature there is no proof, and the link comes to nothing.
-    fn prove(self: &Rc<Self>, key: &ServerKey, to: ServerName, nonce: &str) {
-        let signature = key.sign(&link::proof_input(key.identity(), &to, nonce));
+    fn prove(self: &Rc<Self>, key: &ServerKey, to: ServerName, opened: Opened, nonce: &str) {
+        let signature = key.sign(&link::proof_input(key.identity(), &to, opened, nonce));
         let (this, key) = (self.clone(), key.clone());
         self.unsigned.set(self.unsigned.get().saturating_add(1));
         spawn_local(async move {
@@ -172,7 +185,7 @@ mod tests {
     use super::{Out, Post};
     use crate::{
         adapters::{clock, idb::IndexedStore, links::frame::Frame, secret::Keeper, secret::ServerKey},
-        server::link,
+        server::link::{self, Opened},
     };
 
     #[wasm_bindgen_test]
@@ -189,10 +202,10 @@ mod tests {
             });
             let out = Rc::new(Out { post, unsigned: Cell::new(0), held: RefCell::default() });
             let (us, who) = (key.name().clone(), Frame::Who { from: "a".into() });
-            out.prove(&key, us.clone(), "1");
+            out.prove(&key, us.clone(), Opened::Here, "1");
             assert!(out.post(&who));
             // Asked again before that: the first proof alone does not let the request go.
-            out.prove(&key, us.clone(), "2");
+            out.prove(&key, us.clone(), Opened::Here, "2");
             assert!(out.post(&Frame::Gone { from: "a".into() }));
             for _ in 0..200 {
                 if seen.borrow().len() == 4 {
@@ -212,7 +225,8 @@ mod tests {
             else {
                 panic!("{seen:?}");
             };
-            let proves = |nonce| [first, second].map(|header| link::is_proven(&us, us.as_str(), nonce, header));
+            let proves =
+                |nonce| [first, second].map(|header| link::is_proven(&us, us.as_str(), Opened::Here, nonce, header));
             assert!(proves("1").contains(&true) && proves("2").contains(&true));
         }
     }

@@ -173,13 +173,16 @@ impl Kept {
     /// The connection is open, and frames go out by `post`.
     pub(super) fn opened(&self, post: Post) {
         let Some(links) = self.links.upgrade() else { return };
-        self.wait.set(FIRST_WAIT);
         self.direct.replace(Some(Direct::open(&links, self.carrier.name(), post, Some(self.server.clone()))));
     }
 
     /// Something came over it.
     pub(super) fn came(&self, frame: Frame) {
         let direct = self.direct.borrow().clone();
+        if !matches!(frame, Frame::Challenge { .. }) {
+            // Anybody may ask who we are; whoever goes on has taken our proof.
+            self.wait.set(FIRST_WAIT);
+        }
         if let Some(direct) = direct {
             direct.came(frame);
         }

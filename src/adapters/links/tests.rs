@@ -1,6 +1,6 @@
 //! Two servers with links between them, in one place: which link a request takes, and what becomes of it when one breaks.
 
-use alloc::{rc::Rc, string::String, vec::Vec};
+use alloc::{boxed::Box, rc::Rc, string::String, vec::Vec};
 use core::cell::{Cell, RefCell};
 
 use gloo_timers::future::TimeoutFuture;
@@ -8,7 +8,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use super::{LinkEvent, Links, Port};
+use super::{Frame, LinkEvent, Links, Port};
 use crate::{
     adapters::secret::ServerKey,
     bindings::form::field,
@@ -26,7 +26,10 @@ struct Server {
 
 impl Server {
     fn new() -> Self {
-        let key = ServerKey::in_memory().unwrap();
+        Self::with(ServerKey::in_memory().unwrap())
+    }
+
+    fn with(key: ServerKey) -> Self {
         let name = key.name().clone();
         let seen: Rc<RefCell<Vec<_>>> = Rc::default();
         let events = seen.clone();
@@ -72,12 +75,21 @@ struct Wire {
     challenges: [RefCell<Option<JsValue>>; 2],
     holds: Cell<bool>,
     carried: Cell<usize>,
+    /// The ID of the last request.
+    asked: RefCell<String>,
 }
 
 impl Wire {
     fn between(one: &Server, other: &Server, kind: &'static str) -> Rc<Self> {
         let (ends, challenges) = Default::default();
-        let wire = Rc::new(Self { kind, ends, challenges, holds: Cell::new(true), carried: Cell::new(0) });
+        let wire = Rc::new(Self {
+            kind,
+            ends,
+            challenges,
+            holds: Cell::new(true),
+            carried: Cell::new(0),
+            asked: RefCell::default(),
+        });
         wire.open(0, one);
         wire.open(1, other);
         wire
@@ -104,6 +116,9 @@ impl Wire {
         }
         if field(&frame, "kind").is_some_and(|kind| kind == "challenge") {
             self.challenges[to].replace(Some(frame.clone()));
+        }
+        if field(&frame, "kind").is_some_and(|kind| kind == "request") {
+            self.asked.replace(field(&frame, "id").and_then(|id| id.as_string()).unwrap());
         }
         self.carried.set(self.carried.get() + 1);
         let far = self.ends[to].borrow().clone();
@@ -178,14 +193,50 @@ async fn a_link_that_is_silent_is_left_until_something_comes_over_it() {
 
 #[wasm_bindgen_test]
 async fn a_link_opened_anew_at_one_end_is_proved_by_the_other_end_s_last_challenge() {
-    let (ann, bob) = (Server::new(), Server::new());
+    let key = ServerKey::in_memory().unwrap();
+    let (ann, bob) = (Server::with(key.clone()), Server::new());
     let wire = Wire::between(&ann, &bob, "port");
     soon().await;
     // The server goes on in another tab, which has heard nothing of the link; the other end does not ask again.
-    let heir = Server::new();
+    let heir = Server::with(key);
     wire.open(0, &heir);
     soon().await;
     assert_eq!(heir.ways(), ["port"]);
     assert_eq!(heir.ask(&bob, "/1").await, Ok("/1".into()));
     assert_eq!(bob.ask(&heir, "/2").await, Ok("/2".into()));
+}
+
+#[wasm_bindgen_test]
+async fn only_the_server_that_was_asked_can_answer() {
+    let (ann, bob, eve) = (Server::new(), Server::new(), Server::new());
+    let wire = Wire::between(&ann, &bob, "port");
+    let hers = Wire::between(&ann, &eve, "port");
+    soon().await;
+    let answer: Rc<RefCell<Option<Box<dyn FnOnce(Option<Response>)>>>> = Rc::default();
+    let later = answer.clone();
+    bob.links.serve_with(|_| {}, move |_, answer| drop(later.replace(Some(answer))));
+    let came: Rc<RefCell<Option<Result<Response, SendError>>>> = Rc::default();
+    let into = came.clone();
+    let request = Request { method: http::Method::GET, target: "/1".into(), headers: Vec::new(), body: Vec::new() };
+    ann.links.send(&bob.name, request, move |result| drop(into.replace(Some(result))));
+    soon().await;
+    let (id, to) = (wire.asked.borrow().clone(), String::from(ann.name.as_str()));
+    let forged = Frame::Response { id, to: to.clone(), status: 200, body: "forged".into() };
+    hers.carry(0, forged.write().unwrap());
+    let pretended = Frame::Request {
+        id: "1".into(),
+        to,
+        from: "other.example".into(),
+        method: "GET".into(),
+        target: "/2".into(),
+        headers: Vec::new(),
+        body: String::new(),
+    };
+    hers.carry(0, pretended.write().unwrap());
+    soon().await;
+    assert!(came.borrow().is_none(), "Bob was asked");
+    assert_eq!(ann.links.peers().len(), 2, "nobody can be reached over the link of another");
+    answer.take().unwrap()(Some(Response { status: 200, body: b"/1".to_vec() }));
+    soon().await;
+    assert_eq!(came.take().unwrap().unwrap().body, b"/1");
 }

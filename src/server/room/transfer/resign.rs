@@ -24,12 +24,14 @@ use crate::{
 
 /// Makes pending LPDUs that name another hub anew. Begins without writing.
 pub(in crate::server::room) fn resign() -> Box<dyn Work> {
-    in_turn(Box::new(Resign { drafts: Vec::new(), append: None }))
+    in_turn(Box::new(Resign { drafts: Vec::new(), lost: Change::default(), append: None }))
 }
 
 struct Resign {
     /// What the platform is signing: each for the LPDU that it replaces.
     drafts: Vec<(EventId, LpduDraft)>,
+    /// What is lost beside them.
+    lost: Change,
     /// We are the hub: our events are on their way into the log.
     append: Option<Box<dyn Work>>,
 }
@@ -45,7 +47,7 @@ impl Work for Resign {
                 // Nobody would make them anew but a room that is opened.
                 return Progress::Stuck;
             }
-            return replace(context, drafts.into_iter().zip(signatures));
+            return replace(context, drafts.into_iter().zip(signatures), core::mem::take(&mut self.lost));
         }
         let Some(hub) = context.hub().cloned() else { return Progress::Done(Vec::new()) };
         let old = misdirected(context, &hub);
@@ -72,11 +74,11 @@ impl Work for Resign {
             Signer::Held(key) => {
                 let signatures: Vec<Signature> =
                     drafts.iter().map(|(_, draft)| key.sign(draft.signing_input())).collect();
-                replace(context, drafts.into_iter().zip(signatures))
+                replace(context, drafts.into_iter().zip(signatures), change)
             }
             Signer::Platform(_) => {
                 let inputs = drafts.iter().map(|(_, draft)| draft.signing_input().to_vec()).collect();
-                self.drafts = drafts;
+                (self.drafts, self.lost) = (drafts, change);
                 Progress::Sign(inputs)
             }
         }
@@ -127,8 +129,11 @@ fn append(context: &mut Context, old: Vec<(EventId, Event)>) -> Box<dyn Work> {
 }
 
 /// As a participant: others take the place of the pending ones.
-fn replace(context: &mut Context, signed: impl Iterator<Item = ((EventId, LpduDraft), Signature)>) -> Progress {
-    let mut change = Change::default();
+fn replace(
+    context: &mut Context,
+    signed: impl Iterator<Item = ((EventId, LpduDraft), Signature)>,
+    mut change: Change,
+) -> Progress {
     // The old hub's peer machine was told of them; the new one's was not.
     context.hub_is_idle();
     for ((old, draft), signature) in signed {
