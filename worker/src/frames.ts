@@ -12,6 +12,9 @@ export type Frame =
 /** The longest frame over a socket, in characters, and the longest list of frames over HTTP, in bytes: a transaction and what is around it. */
 export const MAX_FRAMES = 8 * 1024 * 1024;
 
+/** The longest ID of a request, in characters: what answers it repeats it. */
+const MAX_ID = 256;
+
 export function isFrame(value: unknown): value is Frame {
   return typeof value === "object" && value !== null && "kind" in value && typeof value.kind === "string";
 }
@@ -30,5 +33,6 @@ export function requestOf({ id, method, target, headers, body }: Extract<Frame, 
   const texts = [id, method, target, body];
   const areHeaders = Array.isArray(headers) && headers.every((header) => Array.isArray(header) && header.length === 2 && header.every((text) => typeof text === "string"));
   if (!areHeaders || !texts.every((text) => typeof text === "string")) return undefined;
+  if (id.length > MAX_ID) return undefined;
   return { method, target, headers, body: new TextEncoder().encode(body) };
 }

@@ -48,6 +48,11 @@ export function responseOf(answer: Answer): HttpResponse {
   }
 }
 
+/** Refuses what has to wait so many milliseconds; nothing where that is 0. */
+export function tooMany(wait: number): HttpResponse | undefined {
+  return wait === 0 ? undefined : refuse(429, "M_LIMIT_EXCEEDED", "too many requests; wait", { retry_after_ms: wait });
+}
+
 export function unavailable(): HttpResponse {
   return refuse(503, "M_UNKNOWN", "not available at the moment; try again");
 }

@@ -4,7 +4,7 @@ import type { Env } from "./env.js";
 import { Flood } from "./flood.js";
 import { federation, type Served } from "./front.js";
 import { health } from "./health.js";
-import { refuse, respond, targetOf, type TypedResponse, unavailable } from "./http.js";
+import { refuse, respond, targetOf, tooMany, type TypedResponse, unavailable } from "./http.js";
 import { isKeyName, LINK, linkedServer, sessionOf } from "./link.js";
 import { log, reason } from "./log.js";
 import { report } from "./metrics.js";
@@ -56,22 +56,31 @@ async function serve(request: Request, env: Env): Promise<Answered> {
   const [path = ""] = targetOf(request.url).split("?", 1);
   const isOperators = path.startsWith("/_hublet/");
   const endpoint = isOperators ? "operator" : "none";
-  const mayPass = (origin?: string) => tooMany(from, origin);
+  const mayPass = (origin?: string) => tooMany(flood.wait(from, origin, Date.now()));
   try {
     if (path === "/_hublet/health") return charge(from, { endpoint: "health", response: mayPass() ?? (await health(env)) });
     if (isOperators) return charge(from, { endpoint, response: await operator(request, env, mayPass) });
     return charge(from, await federation(request, env, mayPass));
   } catch (error) {
-    log("error", "request failed", { endpoint, method: request.method, why: reason(error) });
-    return { endpoint, response: unavailable() };
+    return failed(endpoint, request, error);
+  }
+}
+
+async function link(request: Request, env: Env): Promise<Answered | Response> {
+  try {
+    return await linked(request, env);
+  } catch (error) {
+    return failed("link", request, error);
   }
 }
 
 /** A link is its peer's object's, which itself asks whether the name is true. Who opens one has proved nothing yet; a session's ID is known to nobody but who has it. */
-async function link(request: Request, env: Env): Promise<Answered | Response> {
-  const [from, server, session] = [addressOf(request), linkedServer(request), sessionOf(request)];
+async function linked(request: Request, env: Env): Promise<Answered | Response> {
+  const [from, server, id] = [addressOf(request), linkedServer(request), sessionOf(request)];
   const answer = (response: HttpResponse): Answered => ({ endpoint: "link", response });
-  const refusal = tooMany(from, session);
+  // A session is known as one of that server alone, and is no server's name.
+  const session = id === undefined ? undefined : `link ${server} ${id}`;
+  const refusal = tooMany(flood.wait(from, session, Date.now()));
   if (refusal !== undefined) return answer(refusal);
   if (session === undefined) flood.charge(from, Date.now());
   if (request.method === "OPTIONS") return answer({ status: 200, body: new Uint8Array() });
@@ -85,17 +94,16 @@ async function link(request: Request, env: Env): Promise<Answered | Response> {
   return answer({ status: response.status, body: new Uint8Array(await response.arrayBuffer()) });
 }
 
+function failed(endpoint: string, { method }: Request, error: unknown): Answered {
+  log("error", "request failed", { endpoint, method, why: reason(error) });
+  return { endpoint, response: unavailable() };
+}
+
 /** Pages of any origin may read the answer: what counts is the proof, and no cookie. */
 function anyOrigin(response: Response): Response {
   const open = new Response(response.body, response);
   for (const [name, value] of Object.entries(ANY_ORIGIN)) open.headers.set(name, value);
   return open;
-}
-
-/** Refuses what there is no allowance for. */
-function tooMany(from: string, origin?: string): HttpResponse | undefined {
-  const wait = flood.wait(from, origin, Date.now());
-  return wait === 0 ? undefined : refuse(429, "M_LIMIT_EXCEEDED", "too many requests; wait", { retry_after_ms: wait });
 }
 
 /** What was answered with these may have come from anybody, whatever name it bore. */

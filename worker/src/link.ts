@@ -14,8 +14,8 @@ export const LINK = "/_hublet/link";
 /** How long a server may take to answer, in milliseconds. */
 const TIME = 30_000;
 
-/** Sessions of one peer; beyond that the oldest that has proved nothing goes, else the oldest. */
-const MOST_SESSIONS = 64;
+/** Sockets of one peer that have proved nothing, and its sessions; beyond that the oldest that has proved nothing goes. */
+const MOST_WAYS = 64;
 
 /** One way to the peer, whatever carries its frames. */
 export interface Way {
@@ -59,6 +59,8 @@ export class Link {
 
   /** Accepts a socket, and asks who is there. */
   accept(server: string): Response {
+    const unproven = this.#sockets().filter(({ isOpen, provenAt }) => isOpen && provenAt === 0);
+    if (unproven.length >= MOST_WAYS) unproven.reduce((oldest, socket) => (socket.begunAt < oldest.begunAt ? socket : oldest)).end();
     const { 0: theirs, 1: ours } = new WebSocketPair();
     this.#context.acceptWebSocket(ours);
     this.#challenge(Socket.begin(ours, server));
@@ -96,8 +98,7 @@ export class Link {
     if (id === undefined) return this.#begin(server);
     const session = this.#sessions.get(id);
     if (session === undefined) return gone();
-    session.stay();
-    const body = await readBytes(request.body, MAX_FRAMES);
+    const body = await session.read(readBytes(request.body, MAX_FRAMES));
     if (body === undefined) return tooLarge(MAX_FRAMES);
     const list = listOf(body);
     if (list === undefined) return refuse(400, "M_BAD_JSON", "the body is no list: {heard, first, frames}");
@@ -129,7 +130,7 @@ export class Link {
   /** A new session, and the challenge as the first of our frames. */
   async #begin(server: string): Promise<HttpResponse> {
     const sessions = [...this.#sessions.values()];
-    if (sessions.length >= MOST_SESSIONS) (sessions.find(({ provenAt }) => provenAt === 0) ?? sessions[0])?.end();
+    if (sessions.length >= MOST_WAYS) sessions.find(({ provenAt }) => provenAt === 0)?.end();
     const session = new Session(server, ({ id }) => {
       this.#sessions.delete(id);
       this.closed();
@@ -159,8 +160,7 @@ export class Link {
         const { id } = frame;
         way.post({ kind: "taken", id, to: server });
         try {
-          const { status, body } = await peer.serve(request);
-          way.post({ kind: "response", id, to: server, status, body: new TextDecoder().decode(body) });
+          answer(way, id, await peer.serve(request));
         } catch (error) {
           // What is no request gets no answer.
           console.warn(`${server} sent over its link what cannot be served:`, String(error));
@@ -175,22 +175,29 @@ export class Link {
     }
   }
 
-  /** What waits for an answer over a session before is sent again. The machine hears so before it is told that the peer can be reached. */
+  /** Sessions before are over, and what waits for an answer there is sent again. The machine hears so before it is told that the peer can be reached. */
   async #takeOver(session: Session): Promise<void> {
     this.#session = session;
-    for (const { way, settle } of [...this.#waiting.values()]) if (way instanceof Session && way !== session) settle("unreachable");
+    for (const other of [...this.#sessions.values()]) if (other !== session && other.provenAt > 0) other.end();
     await scheduler.wait(0);
   }
 
   /** The open way whose other end has proved its name last. */
   #newest(): Way | undefined {
     let newest: Way | undefined = this.#session?.isOpen ? this.#session : undefined;
-    for (const socket of this.#context.getWebSockets()) {
-      const way = new Socket(socket);
-      if (way.isOpen && way.provenAt > (newest?.provenAt ?? 0)) newest = way;
-    }
+    for (const way of this.#sockets()) if (way.isOpen && way.provenAt > (newest?.provenAt ?? 0)) newest = way;
     return newest;
   }
+
+  #sockets(): Socket[] {
+    return this.#context.getWebSockets().map((socket) => new Socket(socket));
+  }
+}
+
+/** Answers the request of that ID; where there is no room for the answer, says at least that. */
+export function answer(way: Way, id: string, response: HttpResponse): void {
+  const post = ({ status, body }: HttpResponse) => way.post({ kind: "response", id, to: way.server, status, body: new TextDecoder().decode(body) });
+  if (!post(response)) post(refuse(413, "M_TOO_LARGE", "the answer is too large for what waits already; fetch that, and ask again"));
 }
 
 /** The server that a request for a link says it comes from. */

@@ -6,9 +6,10 @@ import { Alarm } from "./alarm.js";
 import { MAX_BODY, readBytes } from "./body.js";
 import { type Counts, kindOf } from "./counts.js";
 import { type Env, identity } from "./env.js";
+import { Flood } from "./flood.js";
 import { federation } from "./front.js";
 import { MachineHost, type Rows } from "./host.js";
-import { headersOf, refuse, respond, responseOf, targetOf, tooLarge } from "./http.js";
+import { headersOf, refuse, respond, responseOf, targetOf, tooLarge, tooMany } from "./http.js";
 import { Link, linkedServer, type Peer as Other } from "./link.js";
 import { report } from "./metrics.js";
 import { Outbound } from "./outbound.js";
@@ -93,6 +94,7 @@ export class Account extends MachineObject {}
 export class Peer extends MachineObject {
   #isBehind = false;
   readonly #link = new Link(this.env.HUBLET_NAME, this.ctx);
+  readonly #flood = new Flood();
 
   /** The peer opens a link, over which it is reached from then on, or goes on with one over HTTP. */
   override async fetch(request: Request): Promise<Response> {
@@ -113,10 +115,19 @@ export class Peer extends MachineObject {
       // What comes over a link goes where it would go by HTTP: some of it needs no proof of who asks, and is not this object's.
       serve: async ({ method, target, headers, body }) => {
         const request = new Request(`https://${this.env.HUBLET_NAME}${target}`, { method, headers, ...(body.length > 0 && { body }) });
-        return (await federation(request, this.env, () => undefined)).response;
+        return (await federation(request, this.env, (origin) => this.#pay(server, origin))).response;
       },
       reached: () => void this.ask(`peer:${server}`, encodeCall({ type: "reached" })),
     };
+  }
+
+  /** What a peer asks over its link in its own name is limited by its machine. All else is paid here, and beforehand: many requests come at once. */
+  #pay(server: string, origin?: string): HttpResponse | undefined {
+    if (origin === server) return undefined;
+    const now = Date.now();
+    const refusal = tooMany(this.#flood.wait(server, undefined, now));
+    if (refusal === undefined) this.#flood.charge(server, now);
+    return refusal;
   }
 
   override webSocketClose(): void {

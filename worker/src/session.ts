@@ -29,6 +29,8 @@ export class Session implements Way {
   /** The POST that waits for our next list. */
   #asking: ((list: string | undefined) => void) | undefined;
   #timer: number | null = null;
+  /** POSTs whose bodies are still coming. */
+  #reading = 0;
 
   /** Who makes one is told when it is over. */
   constructor(server: string, ended: (session: Session) => void) {
@@ -42,8 +44,8 @@ export class Session implements Way {
   }
 
   post(frame: Frame): boolean {
-    if (!this.isOpen || this.#length > MOST_WAITING) return false;
     const text = JSON.stringify(frame);
+    if (!this.isOpen || this.#length + text.length > MOST_WAITING) return false;
     this.#frames.push(text);
     this.#length += text.length;
     this.#answer();
@@ -78,9 +80,23 @@ export class Session implements Way {
     });
   }
 
-  /** Somebody posts still. */
+  /** Waits for the body of a POST: it is open for as long as that takes. */
+  async read<T>(body: Promise<T>): Promise<T> {
+    this.#reading++;
+    this.stay();
+    try {
+      return await body;
+    } finally {
+      this.#reading--;
+      this.stay();
+    }
+  }
+
+  /** Somebody posts still: without an open POST the session ends in time. */
   stay(): void {
-    if (this.isOpen && this.#asking === undefined) this.#in(PATIENCE, () => this.end());
+    if (!this.isOpen || this.#asking !== undefined) return;
+    if (this.#reading > 0) clearTimeout(this.#timer);
+    else this.#in(PATIENCE, () => this.end());
   }
 
   end(): void {

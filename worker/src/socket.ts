@@ -2,10 +2,15 @@
 import type { Frame } from "./frames.js";
 import type { Way } from "./link.js";
 
+/** WebSocket's close code for whoever may come again later. */
+const TRY_LATER = 1013;
+
 interface Attachment {
   server: string;
   nonce: string;
   provenAt: number;
+  /** When it was accepted, in milliseconds. */
+  begunAt: number;
 }
 
 export class Socket implements Way {
@@ -13,19 +18,21 @@ export class Socket implements Way {
   readonly server: string;
   readonly nonce: string;
   readonly provenAt: number;
+  readonly begunAt: number;
 
   /** A socket that was begun. */
   constructor(socket: WebSocket) {
-    const { server, nonce, provenAt } = socket.deserializeAttachment() as Attachment;
+    const { server, nonce, provenAt, begunAt } = socket.deserializeAttachment() as Attachment;
     this.#socket = socket;
     this.server = server;
     this.nonce = nonce;
     this.provenAt = provenAt;
+    this.begunAt = begunAt;
   }
 
   /** A socket that was accepted from whoever says to be that server. */
   static begin(socket: WebSocket, server: string): Socket {
-    socket.serializeAttachment({ server, nonce: crypto.randomUUID(), provenAt: 0 } satisfies Attachment);
+    socket.serializeAttachment({ server, nonce: crypto.randomUUID(), provenAt: 0, begunAt: Date.now() } satisfies Attachment);
     return new Socket(socket);
   }
 
@@ -34,8 +41,12 @@ export class Socket implements Way {
   }
 
   proved(at: number): void {
-    const { server, nonce } = this;
-    this.#socket.serializeAttachment({ server, nonce, provenAt: at } satisfies Attachment);
+    const { server, nonce, begunAt } = this;
+    this.#socket.serializeAttachment({ server, nonce, provenAt: at, begunAt } satisfies Attachment);
+  }
+
+  end(): void {
+    this.#socket.close(TRY_LATER, "too many links");
   }
 
   post(frame: Frame): boolean {

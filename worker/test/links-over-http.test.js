@@ -1,11 +1,15 @@
 // A link over HTTP, to a client that shares no code with the hub.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { Caller } from "./support/caller.js";
 import { FRESH } from "./support/fresh.js";
 import { eventually, Hub } from "./support/hubs.js";
+import { Stranger } from "./support/stranger.js";
 
 const hub = await Hub.start({ after });
 
@@ -26,6 +30,33 @@ test("who has proved its name asks and is asked", async () => {
   assert.match(request.target, /^\/_matrix\/federation\/v1\/make_join\//);
   await caller.send({ kind: "taken", id: request.id, to: hub.name }, notFound(request));
   assert.deepEqual(refusal(await asked), [404, "M_NOT_FOUND"]);
+});
+
+test("a request whose ID is too long is none", async () => {
+  const caller = await new Caller(hub).connect();
+  const id = "x".repeat(256);
+  await caller.send(caller.request(`${id}x`), caller.request(id));
+  const frames = [];
+  while (!frames.some(({ kind }) => kind === "response")) frames.push(...(await caller.next()));
+  assert.deepEqual(frames.map(({ kind, id }) => [kind, id.length]), [["taken", 256], ["response", 256]]);
+});
+
+test("what is asked in no name or another's is paid from an allowance, and what is asked in one's own is not", async () => {
+  const [caller, other] = [await new Caller(hub).connect(), new Caller(hub)];
+  const makeJoin = `/_matrix/federation/v1/make_join/${encodeURIComponent(`!none:${hub.name}`)}/${encodeURIComponent(`@a:${caller.name}`)}?ver=I.1`;
+  const asked = (id, who) => ({ ...caller.request(id, makeJoin), headers: [["authorization", who.authorization(makeJoin)]] });
+  const many = Array.from({ length: 320 }, (_, number) => caller.request(`${number}`));
+  await caller.send(...many, asked("own", caller), asked("another's", other));
+  const responses = new Map();
+  while (responses.size < many.length + 2) {
+    for (const { kind, id, status, body } of await caller.next()) if (kind === "response") responses.set(id, { status, body: JSON.parse(body) });
+  }
+  const statuses = many.map(({ id }) => responses.get(id).status);
+  assert.deepEqual(statuses, [...Array(300).fill(200), ...Array(20).fill(429)]);
+  assert.deepEqual(refusal(responses.get("own")), [404, "M_NOT_FOUND"]);
+  assert.deepEqual(refusal(responses.get("another's")), [429, "M_LIMIT_EXCEEDED"]);
+  const { retry_after_ms } = responses.get("319").body;
+  assert.ok(retry_after_ms >= 1 && retry_after_ms <= 1_000, `${retry_after_ms} ms`);
 });
 
 test("an answer waits for frames, and a later POST takes its place", async () => {
@@ -96,6 +127,20 @@ test("what is no list is refused, and the session goes on", async () => {
   }
 });
 
+test("a body that is cut off is answered as what is not available, and the session goes on", async () => {
+  const caller = await new Caller(hub).connect();
+  const socket = connect({ port: hub.port, host: "127.0.0.1", allowHalfOpen: true });
+  const answered = text(socket);
+  socket.end(`POST /_hublet/link?server=${caller.name}&session=${caller.session} HTTP/1.1\r\nHost: ${hub.name}\r\nContent-Length: 100\r\n\r\n{"heard":1,`);
+  const answer = await answered;
+  assert.match(answer, /^HTTP\/1.1 503 /);
+  assert.match(answer, /^access-control-allow-origin: \*\r$/im);
+  assert.match(answer, /"errcode":"M_UNKNOWN"/);
+  await hub.logged({ what: "request failed", endpoint: "link" });
+  await eventually(async () => (await hub.metrics()).get('hublet_requests_total{endpoint="link",status="503"}') === 1, "the count");
+  assert.equal((await caller.send(caller.request("q"))).status, 200);
+});
+
 test("who says good-bye is gone at once, and what waits for it is unreachable", async () => {
   const caller = await new Caller(hub).connect();
   const asked = caller.beAsked();
@@ -137,10 +182,35 @@ test("who begins anew has lost the session before: what waits there is unreachab
   const caller = await new Caller(hub).connect();
   const asked = caller.beAsked();
   await caller.until("request");
-  const start = performance.now();
+  const [start, before] = [performance.now(), caller.session];
   await caller.connect();
   assert.ok((await asked).status >= 500);
   assert.ok(performance.now() - start < 5_000);
+  assert.deepEqual(refusal(await caller.post({ heard: 1, first: 2, frames: [] }, before)), [410, "M_NOT_FOUND"]);
+});
+
+test("of the sockets that prove nothing the oldest goes when there are too many", async (t) => {
+  const caller = new Caller(hub);
+  const sockets = [];
+  const open = async () => {
+    const socket = new WebSocket(`ws://${hub.name}/_hublet/link?server=${caller.name}`);
+    t.after(() => socket.terminate());
+    sockets.push(socket);
+    const [challenge] = await once(socket, "message");
+    return { socket, challenge: JSON.parse(challenge) };
+  };
+  const proven = await open();
+  proven.socket.send(JSON.stringify(caller.prove(proven.challenge)));
+  proven.socket.send(JSON.stringify(caller.request("s")));
+  await once(proven.socket, "message");
+  await open();
+  await sleep(10);
+  for (let number = 1; number < 64; number++) await open();
+  const closed = () => sockets.flatMap(({ readyState }, number) => (readyState === WebSocket.OPEN ? [] : [number]));
+  assert.deepEqual(closed(), []);
+  await open();
+  await eventually(() => closed().length > 0, "the end of the oldest");
+  assert.deepEqual(closed(), [1], "the first has proved its name");
 });
 
 test("pages of any origin may open links, and nothing else", async () => {
@@ -178,7 +248,8 @@ test("a flood of strangers is told to wait, and who has proved its name goes on"
   const hub = await Hub.start(t);
   const caller = await new Caller(hub).connect();
   await caller.send(caller.request("known"));
-  const stranger = new Caller(hub);
+  const [stranger, known] = [new Caller(hub), await Stranger.start(t)];
+  assert.equal((await known.join(hub, await hub.createRoom())).status, 200);
   let limited;
   for (let round = 0; round < 40 && limited === undefined; round++) {
     const answers = await Promise.all(Array.from({ length: 25 }, (_, number) => stranger.post("", number % 2 ? "guessed" : undefined)));
@@ -187,6 +258,9 @@ test("a flood of strangers is told to wait, and who has proved its name goes on"
   assert.deepEqual(refusal(limited), [429, "M_LIMIT_EXCEEDED"]);
   assert.ok(limited.body.retry_after_ms >= 1 && limited.body.retry_after_ms <= 1_000, JSON.stringify(limited.body));
   assert.equal(limited.headers.get("access-control-allow-origin"), "*");
+  const burst = async (session, server) => (await Promise.all(Array.from({ length: 25 }, () => stranger.post("", session, server)))).map(({ status }) => status);
+  assert.ok((await burst(caller.session)).includes(429), "a session is known as one of its server alone");
+  assert.ok((await burst(known.name)).includes(429), "no server's name is a session");
   assert.equal((await caller.until("response")).id, "known");
   assert.equal((await caller.send(caller.request("still"))).status, 200);
 });

@@ -4,6 +4,7 @@ import { mock, test } from "node:test";
 import { built } from "./support/built.js";
 
 const { PATIENCE, Session, WAIT } = await built("session");
+const { answer } = await built("link");
 
 const frame = (header) => ({ kind: "proof", header });
 
@@ -12,6 +13,13 @@ function begun(t) {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const ended = t.mock.fn();
   return { session: new Session("a.key.invalid", ended), ended };
+}
+
+/** What comes or fails when the test says so. */
+function later() {
+  let settle;
+  const promise = new Promise((resolve, reject) => (settle = { resolve, reject }));
+  return { promise, ...settle };
 }
 
 const next = async (session) => JSON.parse(await session.next());
@@ -63,6 +71,40 @@ test("who posts no more is gone, whatever we still have for it", async (t) => {
   assert.equal(session.post(frame("b")), false);
 });
 
+test("who is still sending a body is not gone, and has all its time once that has come or is cut off", async (t) => {
+  for (const end of ["resolve", "reject"]) {
+    const { session, ended } = begun(t);
+    const bodies = [later(), later()];
+    const read = bodies.map(({ promise }) => session.read(promise).catch((error) => error));
+    t.mock.timers.tick(3 * PATIENCE);
+    bodies[0].resolve();
+    await read[0];
+    t.mock.timers.tick(3 * PATIENCE);
+    assert.equal(session.isOpen, true, "another is coming still");
+    bodies[1][end]("cut off");
+    await read[1];
+    t.mock.timers.tick(PATIENCE - 1);
+    assert.equal(session.isOpen, true);
+    t.mock.timers.tick(1);
+    assert.deepEqual([session.isOpen, ended.mock.callCount()], [false, 1]);
+    t.mock.timers.reset();
+  }
+});
+
+test("a poll ends in time while a body is coming, and the session does not", async (t) => {
+  const { session } = begun(t);
+  const waiting = next(session);
+  const body = later();
+  const read = session.read(body.promise);
+  t.mock.timers.tick(WAIT);
+  assert.deepEqual(await waiting, { first: 1, frames: [] });
+  t.mock.timers.tick(PATIENCE);
+  assert.equal(session.isOpen, true);
+  body.resolve("body");
+  assert.equal(await read, "body");
+  session.end();
+});
+
 test("whoever waits is told when a session ends", async (t) => {
   const { session, ended } = begun(t);
   const waiting = session.next();
@@ -76,10 +118,20 @@ test("what waits has an end, and a list too", async (t) => {
   const large = frame("x".repeat(5 * 1024 * 1024));
   let taken = 0;
   while (session.post(large)) taken++;
-  assert.equal(taken, 7);
+  assert.equal(taken, 6, "32 Mi characters hold so many, and the one that would go beyond is refused");
   assert.equal((await next(session)).frames.length, 1);
   session.confirm(1);
   assert.equal(session.post(large), true, "there is room again");
+});
+
+test("an answer that has no room is said to be too large", async (t) => {
+  const { session } = begun(t);
+  const body = new Uint8Array(20 * 1024 * 1024).fill(0x20);
+  for (const id of ["a", "b"]) answer(session, id, { status: 200, body });
+  session.confirm(1);
+  const [{ body: error, ...response }] = (await next(session)).frames;
+  assert.deepEqual(response, { kind: "response", id: "b", to: "a.key.invalid", status: 413 });
+  assert.equal(JSON.parse(error).errcode, "M_TOO_LARGE");
 });
 
 test("ten thousand POSTs leave nothing behind", async () => {

@@ -85,9 +85,13 @@ impl Direct {
             Frame::Proof { header } => {
                 let us = links.key.name();
                 let claimed = self.claimed.borrow().clone();
-                if let Some(server) =
-                    claimed.filter(|server| link::is_proven(us, server, self.opened(), &self.nonce, &header))
-                {
+                // What a server proves at an address that its page was given it proves to us alone, so that counts over a port too.
+                let proves = |server: &str| {
+                    [Opened::Here, Opened::There]
+                        .into_iter()
+                        .any(|opened| link::is_proven(us, server, opened, &self.nonce, &header))
+                };
+                if let Some(server) = claimed.filter(|server| proves(server)) {
                     self.proven(&links, &server);
                 }
             }
