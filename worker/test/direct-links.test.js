@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 import { WebSocketServer } from "ws";
+import { sends } from "../../pkg/test/tabs/acts.js";
 import { start } from "../../pkg/test/tabs/browser.js";
 
 let browser;
@@ -39,19 +40,6 @@ const openServer = (tab, name) =>
     server.addEventListener("traffic", ({ detail }) => traffic.push(detail));
     return server.server;
   }, name);
-
-/** Says something, and answers over what it went to the hub. */
-const sends = (tab, body) =>
-  tab.evaluate(async (body) => {
-    traffic.length = 0;
-    await room.sendMessage(body);
-    for (let turn = 0; turn < 300; turn++) {
-      const sent = traffic.find(({ direction, status, target }) => direction === "out" && status === 200 && target.includes("/send/"));
-      if (sent) return sent.link;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    throw new Error(`never left: ${body}`);
-  }, body);
 
 test("requests go over the direct link while it stands, then over the socket again", async () => {
   const [hub, guest] = [await browser.tab(), await browser.tab()];

@@ -1,6 +1,7 @@
 // Direct links between servers of a room, signalled through it: three servers, each in tabs of its own.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { sends } from "./acts.js";
 import { start } from "./browser.js";
 
 let browser;
@@ -49,19 +50,6 @@ const accept = (tab, options) => tab.evaluate((options) => void (window.stop = r
 const connect = (tab, server, options) => tab.evaluate(({ server, options }) => room.connectPeer(server, options).then(({ server, link }) => [server, link], ({ code, message }) => [code, message]), { server, options });
 
 const linkTo = (tab, server) => tab.evaluate((name) => server.peers.find(({ server }) => server === name)?.link, server);
-
-/** Says something, and answers over what it went to the hub. */
-const sends = (tab, body) =>
-  tab.evaluate(async (body) => {
-    traffic.length = 0;
-    await room.sendMessage(body);
-    for (let turn = 0; turn < 300; turn++) {
-      const sent = traffic.find(({ direction, status, target }) => direction === "out" && status === 200 && target.includes("/send/"));
-      if (sent) return sent.link;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    throw new Error(`never left: ${body}`);
-  }, body);
 
 /** Ends all connections of a tab, and with them its links. */
 async function cut(...tabs) {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createPrivateKey, createPublicKey } from "node:crypto";
 import { after, before, test } from "node:test";
+import { takesHub } from "./acts.js";
 import { start, visit } from "./browser.js";
 
 let browser;
@@ -247,14 +248,7 @@ test("servers with such keys invite, join, talk, outlive reloads and the writer'
   await guest.evaluate(() => room.sendMessage("I am back"));
   await seen(second, "I am back");
   await second.evaluate((heir) => room.transferHub(heir), user.split(":")[1]);
-  await guest.evaluate(async () => {
-    for (let turn = 0; turn < 100; turn++) {
-      const me = (await room.members()).find(({ user }) => user === server.user);
-      if (me.powerLevel === 100) return room.takeHub();
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    throw new Error("was given no power");
-  });
+  await takesHub(guest);
   await second.waitForFunction((heir) => room.hub === heir, user.split(":")[1]);
   await second.evaluate(() => room.sendMessage("to the new hub"));
   await seen(guest, "to the new hub");

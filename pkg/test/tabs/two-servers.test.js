@@ -1,6 +1,7 @@
 // Two servers with names of their own, each in a tab: one orders a room, the other takes part.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { takesHub } from "./acts.js";
 import { start } from "./browser.js";
 
 let browser;
@@ -110,14 +111,7 @@ test("what is said offline on both sides is sent in order, and both logs agree",
 test("the hub moves to the other tab", async () => {
   const heir = await guest.evaluate(() => server.server);
   await hub.evaluate((heir) => room.transferHub(heir), heir);
-  await guest.evaluate(async () => {
-    for (let turn = 0; turn < 100; turn++) {
-      const me = (await room.members()).find(({ user }) => user === server.user);
-      if (me.powerLevel === 100) return room.takeHub();
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    throw new Error("was given no power");
-  });
+  await takesHub(guest);
   for (const tab of [hub, guest]) {
     await tab.waitForFunction((heir) => room.hub === heir, heir);
   }
