@@ -43,6 +43,8 @@ mod ordering_traps;
 mod participants_follow_the_hub;
 #[path = "../profiles.rs"]
 mod profiles;
+#[path = "../put_out_while_away.rs"]
+mod put_out_while_away;
 #[path = "../redaction_keeps.rs"]
 mod redaction_keeps;
 #[path = "../retention.rs"]

@@ -32,7 +32,7 @@ impl Context {
             match (was_joined, is_joined) {
                 // A server that joins from outside has nothing of the room, whatever it had before.
                 (_, true) if answered => self.owed.begin(&server, position, batch),
-                (false, true) => self.owed.begin(&server, position.saturating_sub(1), batch),
+                (false, true) => self.owed.resume(&server, position, batch),
                 (_, false) if is_told => self.owed.end(&server, position, batch),
                 _ => {}
             }
@@ -43,7 +43,8 @@ impl Context {
         Some(position)
     }
 
-    /// Settles the shares when `m.room.hub` has its place: the old hub owes up to it, the new hub what follows.
+    /// Settles the shares when `m.room.hub` has its place: each owes it, the old hub at the end and the new hub at the
+    /// beginning, as the proof that it is the hub.
     pub(super) fn hub_moved(&mut self, position: i64, batch: &mut WriteBatch) {
         if !self.is_hub() {
             self.owed.end_all(position, batch);
@@ -53,7 +54,7 @@ impl Context {
         let Some(room) = &self.room else { return };
         let others = room.state.joined_servers().map(|(server, _)| server).filter(|server| *server != ours);
         for server in others.cloned().collect::<alloc::vec::Vec<ServerName>>() {
-            self.owed.begin(&server, position, batch);
+            self.owed.begin(&server, position.saturating_sub(1), batch);
         }
     }
 

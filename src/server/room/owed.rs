@@ -86,6 +86,23 @@ impl Owed {
         put(server, share, batch);
     }
 
+    /// A server is back by the event at `position`, which it gets like any other. If that is right behind what it is still owed, nothing is skipped.
+    pub(super) fn resume(&mut self, server: &ServerName, position: i64, batch: &mut WriteBatch) {
+        let before = position.saturating_sub(1);
+        match self.shares.get_mut(server) {
+            Some(share) if share.until == Some(before) => {
+                share.until = None;
+                put(server, share, batch);
+            }
+            _ => self.begin(server, before, batch),
+        }
+    }
+
+    /// The last position that a server which is out of the room has still to hear of, if there is one.
+    pub(super) fn farewell(&self, server: &ServerName) -> Option<i64> {
+        self.shares.get(server).and_then(|share| share.until)
+    }
+
     /// A server is owed up to and with `position`, and nothing later. If it was outside before, it is owed that event alone.
     pub(super) fn end(&mut self, server: &ServerName, position: i64, batch: &mut WriteBatch) {
         let share = self.shares.entry(server.clone()).or_insert_with(|| Share::behind(position.saturating_sub(1)));

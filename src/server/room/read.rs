@@ -217,6 +217,8 @@ fn begins_with_create(context: &Context, rows: &[Vec<Row>]) -> Begins {
 struct Viewer<'a> {
     server: &'a ServerName,
     now: Presence,
+    /// Up to here it is treated as in the room: it is out of it, and has not heard the last of its time there.
+    farewell: Option<i64>,
     /// The part of the state before the next event that decides.
     state: RoomState,
     /// The server may become the hub: it must see all.
@@ -239,7 +241,8 @@ impl<'a> Viewer<'a> {
         let state = RoomState::restore(context.room_id.clone(), room.rules(), found).map_err(|_| unknown_event())?;
         let now = if context.is_in_room(server) { Presence::InRoom } else { Presence::Outside };
         let sees_all = now == Presence::InRoom && context.consents.contains(server);
-        Ok(Self { server, now, state, sees_all })
+        let farewell = context.owed.farewell(server);
+        Ok(Self { server, now, farewell, state, sees_all })
     }
 
     /// Whether the next event is seen; moves past it.
@@ -253,7 +256,9 @@ impl<'a> Viewer<'a> {
             }
         }
         let before = ServerBefore { visibility: self.state.history_visibility(), joined, invited };
-        let sees = visibility::to_server(event, self.server.as_str(), self.now, before);
+        let is_owed = self.farewell.is_some_and(|last| position <= last);
+        let now = if is_owed { Presence::InRoom } else { self.now };
+        let sees = visibility::to_server(event, self.server.as_str(), now, before);
         self.state.apply(event, found.event_id, position);
         if self.sees_all { Visibility::Visible } else { sees }
     }
