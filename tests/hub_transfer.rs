@@ -43,8 +43,13 @@ fn net_of(platform: bool) -> (Net, RoomId) {
 }
 
 fn consent(net: &mut Net, room: &RoomId, to: &str) {
+    consent_at(net, HUB, room, to);
+}
+
+/// The operator of that hub agrees.
+fn consent_at(net: &mut Net, hub: &str, room: &RoomId, to: &str) {
     let call = Call::Room(RoomCall::Consent { to: server(to) });
-    assert_eq!(net.ask(&server(HUB), Address::Room(room.clone()), call), Some(Answer::Done));
+    assert_eq!(net.ask(&server(hub), Address::Room(room.clone()), call), Some(Answer::Done));
 }
 
 fn propose(net: &mut Net, room: &RoomId) -> Option<Answer> {
@@ -163,6 +168,30 @@ fn what_was_meant_for_the_old_hub_goes_to_the_new_one() {
 }
 
 #[test]
+fn what_was_made_anew_for_another_hub_is_not_sent_to_the_old_one_when_the_room_comes_back() {
+    let (mut net, room) = net();
+    let other = net.create(BOB, "!other:b.example", true, "{}");
+    net.join(HAL, &other, "b.example");
+    // The hub owes Bob's server an answer about another room, so what is said next lies ready for the next transaction.
+    net.rule(|packet| match (&packet.way, packet.to.as_str()) {
+        (Way::Answer(_), "b.example") if packet.from.as_str() == HUB => Fate::Hold,
+        _ => Fate::Pass,
+    });
+    net.say(BOB, &other, "busy");
+    net.say(BOB, &room, "late");
+    consent(&mut net, &room, "a.example");
+    assert!(propose(&mut net, &room).is_some());
+    consent_at(&mut net, "a.example", &room, HUB);
+    assert!(net.send(HAL, &room, "m.room.hub", Some(""), "{}").is_some());
+    net.rule(|_| Fate::Pass);
+    net.pass(Duration::from_secs(30));
+    let log = net.log(HUB, &room, 0);
+    let late = log.iter().filter(|(_, _, bytes)| bytes.as_ref().is_some_and(|bytes| contains(bytes, "late")));
+    assert_eq!(late.count(), 1);
+    assert!(net.ids(HUB, &room, 0).ends_with(&net.ids("b.example", &room, 0)));
+}
+
+#[test]
 fn what_the_platform_did_not_sign_for_the_new_hub_is_signed_when_it_can() {
     let (mut net, room) = net_of(true);
     consent(&mut net, &room, "a.example");
@@ -203,6 +232,50 @@ fn a_server_may_hear_the_new_hub_first() {
     net.run();
     assert!(log.ends_with(&net.ids("b.example", &room, 0)));
     assert_eq!(net.ids(HUB, &room, 0), log);
+}
+
+#[test]
+fn the_new_hub_proves_itself_where_the_old_one_is_gone() {
+    let (mut net, room) = net();
+    let levels =
+        r#"{"events":{"m.room.hub":100},"users":{"@ann:a.example":100,"@cat:c.example":100,"@hal:hub.example":100}}"#;
+    net.send(HAL, &room, "m.room.power_levels", Some(""), levels).unwrap();
+    // Bob's server hears no more of the hub: neither that Cat has joined, nor that her server is the hub.
+    net.rule(|packet| match (packet.from.as_str(), packet.to.as_str()) {
+        (HUB, "b.example") | ("b.example", HUB) => Fate::Lose,
+        _ => Fate::Pass,
+    });
+    net.join("@cat:c.example", &room, HUB);
+    consent(&mut net, &room, "c.example");
+    assert!(net.send("@cat:c.example", &room, "m.room.hub", Some(""), "{}").is_some());
+    net.say("@cat:c.example", &room, "from the new hub");
+    net.pass(Duration::from_secs(30));
+    let log = net.ids("c.example", &room, -1_000);
+    assert!(log.ends_with(&net.ids("b.example", &room, 0)));
+    assert_eq!(net.ids("b.example", &room, 0).last(), log.last());
+}
+
+#[test]
+fn a_new_hub_that_nothing_proves_yet_sends_again_until_something_does() {
+    let (mut net, room) = net();
+    // Bob's server reaches nobody for minutes, though it is reached by the new hub.
+    net.rule(|packet| match (packet.from.as_str(), packet.to.as_str(), &packet.way) {
+        (HUB, "b.example", _) | ("b.example", _, Way::Request) => Fate::Lose,
+        _ => Fate::Pass,
+    });
+    net.say(HAL, &room, "the last word");
+    consent(&mut net, &room, "a.example");
+    assert!(propose(&mut net, &room).is_some());
+    net.say(ANN, &room, "from the new hub");
+    net.pass(Duration::from_secs(300));
+    net.rule(|packet| match (packet.from.as_str(), packet.to.as_str()) {
+        (HUB, "b.example") | ("b.example", HUB) => Fate::Lose,
+        _ => Fate::Pass,
+    });
+    net.pass(Duration::from_secs(600));
+    let log = net.ids("a.example", &room, -1_000);
+    assert!(log.ends_with(&net.ids("b.example", &room, 0)));
+    assert_eq!(net.ids("b.example", &room, 0).last(), log.last());
 }
 
 #[test]

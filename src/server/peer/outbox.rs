@@ -35,8 +35,10 @@ const SHORTEST_WAIT: Duration = Duration::from_secs(5);
 /// How long a room that owes nothing is remembered as one that may: writing that down for each event would cost two commits an event.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// How long to wait before an event that the peer could not deal with in time is sent again, and how often it is.
-const HOLD: Duration = Duration::from_secs(5);
+/// How long to wait before an event that the peer could not deal with in time is sent again: the first time, doubled each time, and at most, since all
+/// that the room owes waits behind it. What our users said is given up after so many tries, and they are told.
+const HOLD: u64 = 5_000;
+const LONGEST_HOLD: u64 = 600_000;
 const MOST_TRIES: u8 = 3;
 
 /// All rooms that owe the peer something, and the transaction under way.
@@ -161,6 +163,8 @@ impl Outbox {
         let owing = self.rooms.entry(room.clone()).or_default();
         (owing.nudged, owing.remembered) = (true, false);
         owing.quiet_since = None;
+        // What our users said may have been said anew, to another hub.
+        owing.stale |= owing.batch.as_ref().is_some_and(Batch::may_be_taken_back);
     }
 
     /// Whether it is time to send.
@@ -191,6 +195,7 @@ impl Outbox {
     pub(super) fn pulls(&mut self, now: Timestamp) -> Vec<(RoomId, Option<Delivered>)> {
         let may_send = self.may_send(now);
         let in_flight = self.rooms_in_flight();
+        let is_out = self.sending.as_ref().is_some_and(|sending| sending.phase == Phase::Out);
         let mut free = MOST_PULLS.saturating_sub(self.rooms.values().filter(|owing| owing.pulling).count());
         let mut pulls = Vec::new();
         for (room, owing) in &mut self.rooms {
@@ -203,7 +208,7 @@ impl Outbox {
             }
             let is_wanted = match owing.batch {
                 _ if owing.reporting.is_some() => true,
-                Some(_) => owing.stale && may_send,
+                Some(_) => owing.stale && may_send && !(is_out && in_flight.contains(room)),
                 None => (owing.nudged || owing.stale) && may_send,
             };
             if is_wanted {
@@ -227,6 +232,7 @@ impl Outbox {
         }
         batch.events = owed.events.into_iter().filter(|(id, _)| !batch.done.contains(id)).collect();
         if owed.more || !batch.events.is_empty() || !batch.done.is_empty() {
+            owing.stale = owing.nudged && batch.may_be_taken_back();
             owing.batch = Some(batch);
         } else if !owing.nudged {
             owing.quiet_since = Some(now);
@@ -485,8 +491,9 @@ impl Owing {
         if failure.as_ref().is_some_and(had_no_time) {
             let tries = batch.tries.entry(id).or_default();
             *tries = tries.saturating_add(1);
-            if *tries < MOST_TRIES {
-                self.held_until = now.saturating_add(HOLD);
+            if *tries < MOST_TRIES || batch.shelf == Shelf::Log {
+                let wait = HOLD.saturating_mul(1 << tries.saturating_sub(1).min(20)).min(LONGEST_HOLD);
+                self.held_until = now.saturating_add(Duration::from_millis(wait));
                 self.stale = true;
                 return batch.events.push_front((id, bytes));
             }
@@ -497,6 +504,10 @@ impl Owing {
 }
 
 impl Batch {
+    fn may_be_taken_back(&self) -> bool {
+        self.shelf == Shelf::Pending && !self.events.is_empty()
+    }
+
     fn into_delivered(self) -> Delivered {
         Delivered { shelf: self.shelf, position: self.position, refused: self.refused }
     }

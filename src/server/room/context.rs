@@ -88,6 +88,8 @@ pub(super) struct Context {
     open: bool,
     /// When the hub's peer machine was last told of what our users say, and of how much; nothing once it has pulled all.
     hub_nudged: Option<(Timestamp, i64)>,
+    /// Hubs for which something was meant that is taken back: their peer machines may have it at hand.
+    recalled: Set<ServerName>,
 }
 
 impl Context {
@@ -117,6 +119,7 @@ impl Context {
             broken: None,
             open: false,
             hub_nudged: None,
+            recalled: Set::new(),
         }
     }
 
@@ -168,6 +171,7 @@ impl Context {
     pub(super) fn take_nudges(&mut self) -> Vec<ServerName> {
         let Some(head) = self.room.as_ref().and_then(|room| room.head) else { return Vec::new() };
         let mut peers = self.owed.take_nudges(head.position);
+        peers.extend(core::mem::take(&mut self.recalled));
         let said = self.pending.said();
         let is_told = |(at, told): (Timestamp, i64)| told == said || self.now < at.saturating_add(NUDGE_AGAIN);
         if !self.is_hub() && !self.hub_nudged.is_some_and(is_told) && self.pending.has_unsent() {
@@ -175,6 +179,11 @@ impl Context {
             peers.extend(self.hub().cloned());
         }
         peers
+    }
+
+    /// What was meant for a hub is taken back, also where its peer machine has it at hand.
+    pub(super) fn recall(&mut self, hub: &ServerName) {
+        self.recalled.insert(hub.clone());
     }
 
     /// The hub's peer machine has pulled all: it wants to be told of the next one.

@@ -10,6 +10,7 @@ pub(super) mod later;
 mod lookup;
 pub(super) mod missed;
 pub(super) mod restore;
+mod standing;
 pub(super) mod unproven;
 pub(super) mod verify;
 
@@ -19,10 +20,11 @@ use self::{
     apply::Apply,
     heal::{Heal, Step},
     lookup::Lookup,
+    standing::{Standing, makes_hub, standing},
 };
 use super::{
     context::{Context, not_found, settled},
-    hub::{denied_by_acl, no_such_room, wrong_server},
+    hub::{no_such_room, wrong_server},
     remote::KEY_TIME,
     work::{Progress, Resume, Work},
 };
@@ -32,7 +34,7 @@ use crate::{
     },
     id::{EventId, ServerName},
     json::Document,
-    room::{Create, HubTransfer, kind, membership::Membership},
+    room::{kind, membership::Membership},
     server::{
         contract::{Moment, Output, Ticket},
         message::{Answer, Cause, ErrorCode, Failure, Outcome, ServerKeys},
@@ -51,23 +53,37 @@ pub(super) fn receive(
     let Some(rules) = context.room.as_ref().filter(|_| is_ours).map(|room| room.rules()) else {
         return nowhere(context, ticket, &events);
     };
-    let refusal = refusal(context, &origin);
     let mut outcomes = Vec::with_capacity(events.len());
     let mut pdus = Vec::with_capacity(events.len());
     let known = KnownIds { room_id: Some(&context.room_id), servers: &[&origin, context.identity.name()] };
     for event in events {
-        let outcome = match (UnverifiedPdu::parse_known(event, rules, known), &refusal) {
-            (Ok(pdu), refusal) => {
-                let outcome = Outcome { id: Some(pdu.event_id()), failure: refusal.clone() };
-                pdus.extend(refusal.is_none().then_some((outcomes.len(), pdu)));
-                outcome
+        let outcome = match UnverifiedPdu::parse_known(event, rules, known) {
+            Ok(pdu) => {
+                let id = Some(pdu.event_id());
+                pdus.push((outcomes.len(), pdu));
+                Outcome { id, failure: None }
             }
-            (Err((error, event)), _) => {
+            Err((error, event)) => {
                 let id = received_id(&event, rules);
                 Outcome { id, failure: Some(no_pdu(context, error, event, rules)) }
             }
         };
         outcomes.push(outcome);
+    }
+    let mut unless_proven = None;
+    match standing(context, &origin) {
+        Standing::Heard => {}
+        Standing::Newcomer(failure) if pdus.iter().any(|(_, pdu)| makes_hub(context, &origin, pdu.event())) => {
+            unless_proven = Some(failure);
+        }
+        Standing::Newcomer(failure) | Standing::Refused(failure) => {
+            for (seat, _) in pdus.drain(..) {
+                outcomes
+                    .get_mut(seat)
+                    .into_iter()
+                    .for_each(|outcome: &mut Outcome| outcome.failure = Some(failure.clone()));
+            }
+        }
     }
     if pdus.is_empty() {
         return settled(vec![Output::Respond(ticket, Answer::Outcomes(outcomes))]);
@@ -75,7 +91,8 @@ pub(super) fn receive(
     context.keys.learn(keys);
     let (queue, heal, lookup) = (VecDeque::new(), None, Lookup::default());
     let (to, is_hub) = (Some((ticket, outcomes)), context.hub() == Some(&origin));
-    Box::new(Receive { to, origin, is_hub, pdus, queue, lookup, heal, keys_came: false, stage: Stage::Fresh })
+    let (keys_came, stage) = (false, Stage::Fresh);
+    Box::new(Receive { to, origin, is_hub, unless_proven, pdus, queue, lookup, heal, keys_came, stage })
 }
 
 /// Asks the hub again for what it did not give when a gap was found.
@@ -92,6 +109,7 @@ pub(super) fn catch_up(context: &mut Context, moment: Moment) -> Box<dyn Work> {
         to: None,
         origin: hub,
         is_hub: true,
+        unless_proven: None,
         pdus,
         queue,
         lookup,
@@ -130,24 +148,6 @@ fn nowhere(context: &Context, ticket: Ticket, events: &[Document]) -> Box<dyn Wo
     settled(vec![Output::Respond(ticket, Answer::Outcomes(events.iter().map(outcome).collect()))])
 }
 
-/// Why nothing is taken from `origin`, if so. In a room whose hub may move, one that we do not know of yet may be the hub by now: its events decide.
-fn refusal(context: &Context, origin: &ServerName) -> Option<Failure> {
-    if context.hub() == Some(origin) {
-        return None;
-    }
-    if !context.admits(origin) {
-        return Some(denied_by_acl());
-    }
-    let create = context.room.as_ref().and_then(|room| room.state.create());
-    if create.map(Create::hub_transfer) == Some(HubTransfer::On) && context.is_in_room(origin) {
-        return None;
-    }
-    let mut failure = Failure::new(403, ErrorCode::Forbidden, "events of this room are taken from its hub only")
-        .because(Cause::admission("NotTheHub"));
-    failure.hub_server = context.hub().cloned();
-    Some(failure)
-}
-
 /// What is wrong with what is no PDU. An LPDU has come to the wrong server.
 fn no_pdu(context: &Context, error: SchemaError, event: Document, rules: &'static RoomVersionRules) -> Failure {
     match UnverifiedLpdu::parse(event, rules) {
@@ -173,6 +173,8 @@ struct Receive {
     origin: ServerName,
     /// The origin is the hub as far as we know, so what it names and does not serve is a hole. Of anybody else nothing is taken on trust.
     is_hub: bool,
+    /// Why nothing is taken, unless a verified event shows that the origin is the hub.
+    unless_proven: Option<Failure>,
     /// Well-formed events and which of the transaction they are.
     pdus: Vec<(usize, UnverifiedPdu)>,
     /// Verified events in the order in which they are appended.
@@ -256,6 +258,10 @@ impl Receive {
                     self.fail(seat, failure.because(Cause::signatures(&error)));
                 }
             }
+        }
+        let proves = |item: &Item| matches!(item, Item::Pdu(pdu, _) if makes_hub(context, &self.origin, pdu.event()));
+        if let Some(failure) = self.unless_proven.take_if(|_| !self.queue.iter().any(proves)) {
+            self.hold_back(0, &failure);
         }
         self.places(context, moment)
     }

@@ -50,13 +50,17 @@ impl Peer {
 
     /// The oldest call is a pull; what it reported.
     fn pull(&mut self, owed: Events, more: bool) -> (RoomId, Option<Delivered>) {
+        self.pull_from(Shelf::Log, owed, more)
+    }
+
+    fn pull_from(&mut self, shelf: Shelf, owed: Events, more: bool) -> (RoomId, Option<Delivered>) {
         let (ticket, to, call) = self.asked.pop_front().expect("nothing is pulled");
         let (Address::Room(room), Call::Room(RoomCall::Pull { delivered, peer })) = (to, call) else {
             panic!("no pull")
         };
         assert_eq!(peer.as_str(), THEM);
         let position = owed.len().try_into().unwrap();
-        let owed = OwedEvents { shelf: Shelf::Log, events: owed, position, more };
+        let owed = OwedEvents { shelf, events: owed, position, more };
         self.input(Input::Answer(ticket, Answer::Owed(owed)));
         (room, delivered)
     }
@@ -315,20 +319,51 @@ fn the_echo_of_an_event_is_served_before_the_answer_to_the_request_that_sent_it(
 }
 
 #[test]
-fn an_event_that_the_peer_had_no_time_for_is_sent_again_a_few_times() {
+fn what_our_users_said_and_the_hub_had_no_time_for_is_sent_again_a_few_times() {
     let mut peer = peer();
     peer.nudged("a");
-    peer.pull(few(0..3), false);
-    for _ in 0..2 {
+    peer.pull_from(Shelf::Pending, few(0..3), false);
+    for wait in [5_000, 10_000] {
         peer.answered(Ok(refused(1, ErrorCode::BadState)));
         assert!(peer.sent.is_empty(), "not at once");
-        assert_eq!(peer.pull(few(0..3), false).1, None);
-        assert_eq!(peer.sleep(), 5_000);
+        assert_eq!(peer.pull_from(Shelf::Pending, few(0..3), false).1, None);
+        assert_eq!(peer.sleep(), wait);
         assert_eq!(peer.out(), [1], "the others were taken");
     }
     peer.answered(Ok(refused(1, ErrorCode::BadState)));
     let delivered = peer.pull(vec![], false).1.unwrap();
     assert_eq!(delivered.refused[0].0, id(1));
+}
+
+#[test]
+fn an_event_of_the_log_that_the_peer_cannot_deal_with_is_sent_ever_more_rarely() {
+    let mut peer = peer();
+    peer.nudged("a");
+    peer.pull(few(0..1), false);
+    for wait in [5_000, 10_000, 20_000, 40_000, 80_000, 160_000, 320_000, 600_000, 600_000] {
+        peer.answered(Ok(refused(0, ErrorCode::BadState)));
+        assert_eq!(peer.pull(few(0..1), false).1, None);
+        assert_eq!(peer.sleep(), wait);
+        assert_eq!(peer.out(), [0]);
+    }
+    peer.answered(Ok(taken()));
+    assert!(peer.pull(vec![], false).1.unwrap().refused.is_empty());
+}
+
+#[test]
+fn what_our_users_said_is_looked_at_again_when_the_room_says_so() {
+    let mut peer = peer();
+    peer.nudged("a");
+    peer.pull_from(Shelf::Pending, few(0..1), false);
+    assert_eq!(peer.out(), [0]);
+    peer.nudged("b");
+    peer.pull_from(Shelf::Pending, few(1..3), false);
+    // Meanwhile one of them was made anew for another hub.
+    peer.nudged("b");
+    assert!(peer.pull_from(Shelf::Pending, few(2..3), false).1.is_none());
+    peer.answered(Ok(taken()));
+    assert!(peer.pull(vec![], false).1.is_some());
+    assert_eq!(peer.out(), [2]);
 }
 
 #[test]

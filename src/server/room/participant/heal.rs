@@ -46,6 +46,8 @@ pub(super) struct Heal {
     /// Whom to ask, in turn: the hub that we know, then the server that sent the event.
     sources: Vec<ServerName>,
     source: usize,
+    /// One of them did not answer about what is asked for now, and may do so later.
+    is_put_off: bool,
     /// What is still to be asked for; the first of it is asked for now.
     wanted: VecDeque<EventId>,
     /// What fills the gap.
@@ -86,6 +88,7 @@ impl Heal {
             gap,
             sources,
             source: 0,
+            is_put_off: false,
             wanted: VecDeque::from([gap]),
             found: LargeMap::new(),
             bytes: 0,
@@ -128,22 +131,16 @@ impl Heal {
 
     fn answered(&mut self, context: &mut Context, lookup: &mut Lookup, moment: Moment, resume: Resume) -> Step {
         let Some(source) = self.sources.get(self.source) else { return Step::Wait(Progress::Stuck) };
-        let body = match remote::reply(resume, source, MAX_ANSWER) {
-            Reply::Body(body) => {
-                context.hub_silent_since = None;
-                Some(body)
-            }
-            Reply::Refused(_) => {
-                context.hub_silent_since = None;
-                None
-            }
-            Reply::Silent(_) => {
-                let since = *context.hub_silent_since.get_or_insert(moment.now);
-                if moment.now.saturating_since(since) < SILENCE {
-                    return Step::Silent;
-                }
-                None
-            }
+        let reply = remote::reply(resume, source, MAX_ANSWER);
+        if let Reply::Silent(_) = reply {
+            let since = *context.hub_silent_since.get_or_insert(moment.now);
+            self.is_put_off = moment.now.saturating_since(since) < SILENCE;
+        } else if self.source == 0 {
+            context.hub_silent_since = None;
+        }
+        let body = match reply {
+            Reply::Body(body) => Some(body),
+            Reply::Refused(_) | Reply::Silent(_) => None,
         };
         let Some(room) = &context.room else { return Step::Wait(Progress::Stuck) };
         let pdus: Vec<UnverifiedPdu> = body
@@ -199,13 +196,17 @@ impl Heal {
     ) -> Step {
         let Some(first) = self.wanted.front().copied() else { return Step::Wait(Progress::Stuck) };
         if !answer.contains_key(&first) {
-            if self.source.saturating_add(1) < self.sources.len() {
-                self.source = self.source.saturating_add(1);
+            let next = self.source.saturating_add(1);
+            if next < self.sources.len() {
+                self.source = next;
                 return Step::Wait(self.ask(context, moment));
+            }
+            if self.is_put_off {
+                return Step::Silent;
             }
             self.holes.insert(first);
         }
-        self.source = 0;
+        (self.source, self.is_put_off) = (0, false);
         self.wanted.pop_front();
         let mut reached = VecDeque::from([first]);
         while let Some(id) = reached.pop_front() {

@@ -54,6 +54,7 @@ impl Work for Resign {
         if old.is_empty() {
             return Progress::Done(Vec::new());
         }
+        old.iter().filter_map(|(_, event)| event.hub_server()).for_each(|hub| context.recall(hub));
         if context.is_hub() {
             let mut append = append(context, old);
             let progress = append.step(context, moment, Resume::Start);
