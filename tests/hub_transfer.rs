@@ -7,7 +7,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 use core::time::Duration;
 
 use hublet::{
-    id::RoomId,
+    id::{EventId, RoomId},
     room::membership::Membership,
     server::{Address, Answer, Call, Delivered, ErrorCode, Notification, RoomCall, Shelf, Ticket, room::RoomMachine},
     testing::{
@@ -83,6 +83,40 @@ fn without_consent_the_room_stays() {
     assert!(told.iter().any(|told| matches!(told, Notification::NotSent { lpdu_id: id, .. } if *id == lpdu_id)));
     net.say(BOB, &room, "still the old hub");
     assert_eq!(net.ids("a.example", &room, 0).last(), net.ids(HUB, &room, 0).last());
+}
+
+#[test]
+fn nobody_takes_a_room_over_with_a_log_that_was_cut_for_them() {
+    let mut net = Net::new(&[&server(HUB), &server("a.example")]);
+    let room = net.create(HAL, "!r:hub.example", true, r#"{"hublet.hub_transfer":true}"#);
+    net.send(HAL, &room, "m.room.history_visibility", Some(""), r#"{"history_visibility":"joined"}"#).unwrap();
+    net.say(HAL, &room, "before Ann came");
+    net.join(ANN, &room, HUB);
+    let levels = r#"{"users":{"@ann:a.example":100,"@hal:hub.example":100}}"#;
+    net.send(HAL, &room, "m.room.power_levels", Some(""), levels).unwrap();
+
+    // The consent comes when the log has been read without it, and before the proposal arrives.
+    net.rule(|packet| match (&packet.way, packet.to.as_str()) {
+        (Way::Request, HUB) if packet.request.target.contains("/send/") => Fate::Hold,
+        _ => Fate::Pass,
+    });
+    let answer = propose(&mut net, &room);
+    consent(&mut net, &room, "a.example");
+    net.rule(|_| Fate::Pass);
+    net.pass(Duration::from_secs(60));
+    let bytes = |log: Vec<(i64, EventId, Option<Vec<u8>>)>| log.into_iter().map(|entry| entry.2).collect::<Vec<_>>();
+    let hub = bytes(net.log(HUB, &room, 0));
+    assert!(!contains(hub.last().unwrap().as_ref().unwrap(), "m.room.hub"), "the new hub would not know what was said");
+    assert!(
+        matches!(answer, Some(Answer::Refused(failure)) if failure.error.contains("must consent")),
+        "it is told why"
+    );
+
+    assert!(matches!(propose(&mut net, &room), Some(Answer::Accepted(_))), "asked again, it reads the log again");
+    net.pass(Duration::from_secs(60));
+    let hub = bytes(net.log(HUB, &room, 0));
+    assert!(contains(hub.last().unwrap().as_ref().unwrap(), "m.room.hub"));
+    assert_eq!(bytes(net.log("a.example", &room, -1_000)), hub, "every word");
 }
 
 #[test]

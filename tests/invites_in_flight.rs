@@ -5,7 +5,10 @@
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use core::time::Duration;
-use std::{cell::Cell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 use hublet::{
     id::RoomId,
@@ -171,6 +174,32 @@ fn a_hub_without_the_endpoint_gets_the_invite_as_any_other_event() {
     net.pass(Duration::from_secs(20));
     assert!(net.told(PART).iter().any(|told| matches!(told, Notification::Appended { lpdu_id: Some(_), .. })));
     assert_eq!(net.ids(HUB, &room, 0).len(), 8, "once");
+}
+
+#[test]
+fn an_invite_that_nobody_could_be_asked_about_is_refused_to_a_late_copy_too() {
+    let mut net = Net::new(&[&server(HUB), &server(PART), &server("far.example")]);
+    let room = net.create(HAL, "!r:hub.example", true, "{}");
+    let copy = Rc::new(RefCell::new(None));
+    let (copied, is_far) = (copy.clone(), Rc::new(Cell::new(true)));
+    let far = is_far.clone();
+    net.rule(move |packet| {
+        if packet.from.as_str() == PART && packet.request.target.contains("/invite/") {
+            copied.borrow_mut().get_or_insert_with(|| packet.request.clone());
+        }
+        if far.get() && packet.to.as_str() == "far.example" { Fate::Lose } else { Fate::Pass }
+    });
+    let answer = invite_by_a_participant(&mut net, &room);
+    let Some(Answer::Accepted(lpdu_id)) = answer else { panic!("{answer:?}") };
+    let log = net.ids(HUB, &room, 0);
+    let is_not_sent = |told: &Notification| matches!(told, Notification::NotSent { lpdu_id: id, .. } if *id == lpdu_id);
+    assert!(net.told(PART).iter().any(is_not_sent), "Ann knows that it will not appear");
+
+    is_far.set(false);
+    let late = copy.take().unwrap();
+    net.inject(&server(PART), &server(HUB), late);
+    net.pass(Duration::from_secs(20));
+    assert_eq!(net.ids(HUB, &room, 0), log, "and it does not");
 }
 
 #[test]

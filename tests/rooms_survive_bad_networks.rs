@@ -1,6 +1,6 @@
 //! Rooms on bad networks, between servers that crash, under honest and hostile hubs: whatever happens follows from one seed.
 //!
-//! `SIM_SEEDS=100000` plays so many seeds, `SIM_SEED=7` plays one; CONTRIBUTING.md has the whole commands.
+//! `SIM_SEEDS=100000` plays so many seeds, `SIM_SEED=7` plays one, both play so many from that one on; CONTRIBUTING.md has the whole commands.
 #![allow(clippy::panic, clippy::unwrap_used)]
 
 #[cfg(target_arch = "wasm32")]
@@ -48,9 +48,9 @@ fn play(name: &str, run: fn(u64) -> Tally) -> (Tally, u64) {
         thread,
     };
     let variable = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-    let (first, count) = match variable("SIM_SEED") {
-        Some(seed) => (seed, 1),
-        None => (1, variable("SIM_SEEDS").unwrap_or(50)),
+    let (first, count) = match (variable("SIM_SEED"), variable("SIM_SEEDS")) {
+        (Some(seed), count) => (seed, count.unwrap_or(1)),
+        (None, count) => (1, count.unwrap_or(50)),
     };
     let (next, whole, failed) = (AtomicU64::new(first), Mutex::new(Tally::default()), Mutex::new(Vec::new()));
     thread::scope(|scope| {

@@ -92,10 +92,11 @@ impl Inbox {
     }
 }
 
-/// Whether the same transaction gets this answer again. What may come out otherwise a second time is not kept.
+/// Whether the same transaction gets this answer again. What may come out otherwise a second time is not kept, but for the end of an invite whose target's
+/// server could not be asked (502): its user is told that it will not appear, and a copy that comes late must not prove that wrong.
 fn is_kept(answer: &Response) -> bool {
     let passes = || matches!(Failure::from_response(answer).code, ErrorCode::BadState | ErrorCode::LimitExceeded);
-    let settled = answer.status == 200 || ((400..500).contains(&answer.status) && !passes());
+    let settled = matches!(answer.status, 200 | 502) || ((400..500).contains(&answer.status) && !passes());
     settled && answer.body.len() <= MOST_KEPT
 }
 
@@ -147,6 +148,7 @@ mod tests {
             (Failure::of(ErrorCode::BadState, "later").to_response(), false),
             (Failure::of(ErrorCode::LimitExceeded, "later").to_response(), false),
             (Failure::of(ErrorCode::Unknown, "broken").to_response(), false),
+            (Failure::new(502, ErrorCode::Unknown, "could not be asked").to_response(), true),
             (Response::ok(alloc::vec![b' '; 300_000]), false),
         ];
         for (answer, kept) in table {

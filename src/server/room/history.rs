@@ -10,7 +10,7 @@ pub(super) mod stretch;
 
 use alloc::{boxed::Box, vec, vec::Vec};
 
-use self::stretch::{Bottom, Reader};
+use self::stretch::{Bottom, Cut, Reader};
 use super::{
     context::{Context, not_found},
     known::read_event,
@@ -108,7 +108,7 @@ impl Page {
         match bottom.filter(|bottom| may_fetch && is_new(bottom)) {
             Some(bottom) => {
                 let reader = Self { asked: Some(bottom), failure: None, stage: Stage::Fresh, ..*self };
-                stretch::begin(bottom, missing, Box::new(reader))
+                stretch::begin(bottom, missing, Cut::Kept, Box::new(reader))
             }
             None => self.marks(context, found),
         }

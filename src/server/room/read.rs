@@ -5,6 +5,7 @@ use alloc::{boxed::Box, vec, vec::Vec};
 use super::{
     candidate::respond,
     context::{Context, not_found},
+    history::stretch::WHOLE,
     hub::denied_by_acl,
     known::read_event,
     state_answer,
@@ -178,6 +179,9 @@ impl Read {
             RoomRead::Backfill { .. } => {
                 let mut body = Vec::new();
                 write_object(&mut body, |body| {
+                    if viewer.sees_all {
+                        body.bool(WHOLE, true);
+                    }
                     body.array("pdus", |pdus| seen.iter().for_each(|event| pdus.raw(event)))
                 });
                 return Ok(self.respond(body));

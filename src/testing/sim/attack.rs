@@ -4,12 +4,13 @@ use alloc::{format, string::String, vec::Vec};
 use core::time::Duration;
 
 use super::{
+    audit::Audit,
     villain::{HUB, PEER, TWIN, Villain},
     world::World,
 };
 use crate::{
-    id::{EventId, ServerName},
-    room::state_row::StateRow,
+    id::{EventId, ServerName, UserId},
+    room::{membership::Membership, state_row::StateRow},
     server::{Address, Request, paths::PFX},
     store::{Query, Table},
     testing::{
@@ -43,9 +44,18 @@ impl World {
         self.net.run();
     }
 
-    /// The hub's own user goes on in the log that everybody sees in the end.
+    /// The log that everybody sees in the end goes on, or a server that was shown nothing valid where it forks could not know. The hub's own user speaks, or,
+    /// where that one has left, everybody who is there.
     pub(super) fn has_a_last_word(&mut self) {
-        self.send(&user("@hal:hub.example"), ROOM, "m.room.message", None, r#""body":"the end""#);
+        let log = self.log(&server(HUB), ROOM);
+        let audit = Audit::of(&self.rooms[ROOM].id, &log);
+        let is_in = |speaker: &UserId| audit.state.membership(speaker) == Membership::Join;
+        let hal = user("@hal:hub.example");
+        let mut speakers = if is_in(&hal) { Vec::from([hal]) } else { self.users.clone() };
+        speakers.retain(is_in);
+        for speaker in speakers {
+            self.send(&speaker, ROOM, "m.room.message", None, r#""body":"the end""#);
+        }
         self.pass(Duration::from_secs(600));
     }
 

@@ -58,11 +58,15 @@ impl World {
                 counts && is_theirs
             });
             let is_given = pdu.event().bytes() == link.event.bytes() && link.is_intact;
+            // Who the hub is everybody in the room must know: the event that moves it is never served redacted (spec, section 9).
+            let tells_hub = is_in && link.event.kind() == kind::HUB;
+            assert!(is_given || !tells_hub, "{name} in {room_id} gets {} redacted", link.event_id);
             assert!(may_read || is_in, "{name} in {room_id} gets {} from outside", link.event_id);
             let is_void = crate::event::redact(&link.event) == link.event.bytes();
             // A hub to be must have all.
             let is_hub_to_be = room == 1 && self.consents.contains(name);
-            assert!(may_read || !is_given || is_void || is_hub_to_be, "{name} in {room_id} reads {}", link.event_id);
+            let is_theirs = may_read || is_void || is_hub_to_be || tells_hub;
+            assert!(is_theirs || !is_given, "{name} in {room_id} reads {}", link.event_id);
             self.tally.denied += u64::from(!may_read);
         }
     }

@@ -34,6 +34,15 @@ impl KeySource for KeysBut<'_> {
     }
 }
 
+/// The events behind which a server has told its users that the log forks.
+#[derive(Default)]
+struct Forks {
+    /// With two events that follow.
+    proven: BTreeSet<EventId>,
+    /// With the one that does not follow the head.
+    one_sided: BTreeSet<EventId>,
+}
+
 impl World {
     /// Looks at the hostile hub's room at every honest server.
     ///
@@ -55,13 +64,13 @@ impl World {
             self.check_shown(room, &name, &log, &keys);
             let at = format!("{name} in {id}");
             let believes_in = check_rules(&at, &name, &log, &audits);
-            let proven = self.check_forks(room, &name, &log, &keys);
+            let told = self.check_forks(room, &name, &log, &keys);
             let story = self.story(&name, room).clone();
             self.tally.forks += count(story.forks.len());
             self.tally.rejected += count(story.rejected.len());
             self.tally.holes += count(story.holes.len());
             if believes_in && audits[0].end.joined.contains(&name) {
-                check_branches(&at, &log, &audits[0], &proven, &story.holes);
+                check_branches(&at, &log, &audits[0], &told, &story.holes);
             }
         }
         [HUB, PEER].map(server).iter().for_each(|peer| self.check_rows(peer));
@@ -95,10 +104,10 @@ impl World {
         }
     }
 
-    /// Every event that does not follow the one before it was reported, and every report holds. The events that reports name as the two successors of one.
-    fn check_forks(&mut self, room: usize, name: &ServerName, log: &[Entry], keys: &TrueKeys) -> BTreeSet<EventId> {
+    /// Every event that does not follow the one before it was reported, and every report holds. Where the reports say that the log forks.
+    fn check_forks(&mut self, room: usize, name: &ServerName, log: &[Entry], keys: &TrueKeys) -> Forks {
         let story = self.story(name, room).clone();
-        let (mut proven, mut reported) = (BTreeSet::new(), BTreeMap::new());
+        let (mut forks, mut reported) = (Forks::default(), BTreeMap::new());
         for (first, second) in &story.forks {
             let events: Vec<Event> = [first, second]
                 .into_iter()
@@ -117,7 +126,9 @@ impl World {
             assert!(events.iter().all(is_signed_by_hub), "{name}: not the hub's");
             if let [first, second] = events.as_slice() {
                 let common = first.prev_events().iter().find(|prev| second.prev_events().contains(prev));
-                proven.insert(*common.unwrap_or_else(|| panic!("{name}: no fork: {first:?} {second:?}")));
+                forks.proven.insert(*common.unwrap_or_else(|| panic!("{name}: no fork: {first:?} {second:?}")));
+            } else {
+                forks.one_sided.extend(second.prev_events());
             }
             let id = UnverifiedPdu::parse(document(second.bytes()), &LINEARIZED_02).unwrap().event_id();
             reported.insert(id, events.len());
@@ -142,7 +153,7 @@ impl World {
                 assert!(!has_rival || *known == 2, "{name}: the fork at {id} has only one event");
             }
         }
-        proven
+        forks
     }
 
     /// What a hostile server sends does not pile up.
@@ -199,16 +210,17 @@ fn check_rules(at: &str, name: &ServerName, log: &[Entry], audits: &[Audit]) -> 
 /// No server can say so of what it was never shown. A hub may put one out of the room by an event that it shows to nobody else: what the others have in
 /// that event's place is not taken from it then, since the server takes itself to be outside, and joining again brings the state and none of the events
 /// in between. So of a time that ended with an absence only as much is asked as the server has of the hub's log. Nor does a hub resend what it withheld
-/// until the server's users were told of a hole there, or what stands before such a hole.
-fn check_branches(at: &str, log: &[Entry], hub: &Audit, proven: &BTreeSet<EventId>, holes: &[EventId]) {
+/// until the server's users were told of a hole there, or what stands before such a hole. And of what a server rejected it has the link, and nothing to prove a
+/// fork with: one event is enough there.
+fn check_branches(at: &str, log: &[Entry], hub: &Audit, told: &Forks, holes: &[EventId]) {
     let places: BTreeMap<EventId, usize> = (0..).zip(&hub.links).map(|(place, link)| (link.event_id, place)).collect();
     let mut stretches: Vec<&[Entry]> = log.chunk_by(|one, next| one.0 + 1 == next.0).collect();
     let last = stretches.pop().map(|stretch| (stretch, hub.links.len()));
     let seen = |stretch: &[Entry]| stretch.iter().filter_map(|(_, id, _)| places.get(id)).max().copied();
-    let has: BTreeSet<EventId> = log.iter().map(|(_, id, _)| *id).collect();
+    let has: BTreeMap<EventId, bool> = log.iter().map(|(_, id, bytes)| (*id, bytes.is_some())).collect();
     let is_withheld = |place: usize| {
         let known =
-            hub.links[place..].iter().map(|link| link.event_id).find(|id| has.contains(id) || holes.contains(id));
+            hub.links[place..].iter().map(|link| link.event_id).find(|id| has.contains_key(id) || holes.contains(id));
         known.is_some_and(|id| holes.contains(&id))
     };
     let earlier = stretches.into_iter().map(|stretch| (stretch, seen(stretch).unwrap_or(0)));
@@ -218,8 +230,10 @@ fn check_branches(at: &str, log: &[Entry], hub: &Audit, proven: &BTreeSet<EventI
             for prev in event.iter().flat_map(Event::prev_events) {
                 let next = places.get(prev).map(|place| place + 1).filter(|next| *next <= seen);
                 let rival = next.filter(|next| hub.links.get(*next).is_some_and(|rival| rival.event_id != *id));
+                let is_link = rival.is_some_and(|rival| has.get(&hub.links[rival].event_id) == Some(&false));
+                let is_told = told.proven.contains(prev) || is_link && told.one_sided.contains(prev);
                 assert!(
-                    rival.is_none_or(is_withheld) || proven.contains(prev),
+                    rival.is_none_or(is_withheld) || is_told,
                     "{at}: {id} is not what the hub has after {prev}, and nobody says so"
                 );
             }

@@ -8,7 +8,7 @@ use super::{
     keep::Keep,
 };
 use crate::{
-    event::{UnverifiedPdu, VerifiedPdu},
+    event::{Integrity, UnverifiedPdu, VerifiedPdu},
     id::EventId,
     json::Value,
     ordered::LargeMap,
@@ -35,6 +35,9 @@ const TRIES: u8 = 3;
 /// The most events asked for at once (spec, section 6).
 const AT_ONCE: usize = 100;
 
+/// The member of an answer to a backfill by which a hub says to a hub to be that visibility has cut nothing (spec, section 9).
+pub(in crate::server::room) const WHOLE: &str = "hublet.whole";
+
 /// The largest answer that is read, in bytes.
 const MAX_ANSWER: usize = 1 << 25;
 
@@ -56,10 +59,19 @@ pub(in crate::server::room) trait Reader {
     fn end(self: Box<Self>, failure: Failure) -> Box<dyn Work>;
 }
 
+/// What is done with copies that the hub may have redacted because our server may not see the events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::server::room) enum Cut {
+    /// They are kept as they are.
+    Kept,
+    /// The stretch counts as not served.
+    Refused,
+}
+
 /// Fetches a stretch below `bottom` and keeps it, then goes on with `reader`.
-pub(in crate::server::room) fn begin(bottom: Bottom, wanted: usize, reader: Box<dyn Reader>) -> Progress {
+pub(in crate::server::room) fn begin(bottom: Bottom, wanted: usize, cut: Cut, reader: Box<dyn Reader>) -> Progress {
     let wanted = wanted.clamp(1, AT_ONCE);
-    let stretch = Stretch { bottom, wanted, reader: Some(reader), tries: 0, stage: Stage::Fresh };
+    let stretch = Stretch { bottom, wanted, cut, is_whole: false, reader: Some(reader), tries: 0, stage: Stage::Fresh };
     Progress::Commit(Change { follow: vec![Box::new(stretch)], ..Change::default() })
 }
 
@@ -67,6 +79,9 @@ pub(in crate::server::room) fn begin(bottom: Bottom, wanted: usize, reader: Box<
 struct Stretch {
     bottom: Bottom,
     wanted: usize,
+    cut: Cut,
+    /// The hub says that it has cut nothing: what is redacted is so in its own log.
+    is_whole: bool,
     reader: Option<Box<dyn Reader>>,
     tries: u8,
     stage: Stage,
@@ -122,6 +137,7 @@ impl Stretch {
             Reply::Silent(_) if self.tries < TRIES => return self.ask(context, moment),
             Reply::Refused(failure) | Reply::Silent(failure) => return Err(failure),
         };
+        self.is_whole = body.root().member(WHOLE).and_then(Value::as_bool) == Some(true);
         let rules = context.room.as_ref().ok_or_else(not_found)?.rules();
         let parse = |event: Value<'_>| UnverifiedPdu::parse_answer(event.to_document(), rules).ok();
         let pdus: Vec<UnverifiedPdu> = elements(&body, "pdus").take(AT_ONCE).filter_map(parse).collect();
@@ -146,7 +162,8 @@ impl Stretch {
             follows = pdu.event().prev_events().first().copied();
             chain.push(pdu);
         }
-        if chain.is_empty() {
+        let is_cut = |pdu: &VerifiedPdu| self.cut == Cut::Refused && pdu.integrity() == Integrity::Redacted;
+        if chain.is_empty() || (!self.is_whole && chain.iter().any(is_cut)) {
             return Err(unserved(self.bottom.follows));
         }
         let (judge, queries) = Judge::new(chain);

@@ -15,7 +15,7 @@ use crate::{
             context::{Context, not_found},
             history::{
                 REDACTED_ROW,
-                stretch::{self, Bottom, Reader},
+                stretch::{self, Bottom, Cut, Reader},
             },
             known::read_event,
             participant::apply::GAP_ROW,
@@ -86,7 +86,7 @@ impl Fetch {
     }
 
     fn below(&self, bottom: Bottom) -> Progress {
-        stretch::begin(bottom, usize::MAX, Box::new(Self { ticket: self.ticket, next: Next::Look }))
+        stretch::begin(bottom, usize::MAX, Cut::Refused, Box::new(Self { ticket: self.ticket, next: Next::Look }))
     }
 
     fn propose(&self) -> Progress {
