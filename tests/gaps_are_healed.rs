@@ -6,8 +6,12 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use hublet::{
     id::EventId,
-    server::{Answer, ErrorCode, Notification},
-    testing::duo::{ANN, Duo, Entry, HAL, HUB, failures, ok, silence},
+    server::{Answer, Call, ErrorCode, Notification, RoomCall},
+    testing::{
+        Net,
+        duo::{ANN, Duo, Entry, HAL, HUB, PART, failures, ok, silence},
+        server,
+    },
 };
 
 fn ids(log: &[Entry]) -> Vec<EventId> {
@@ -192,7 +196,11 @@ fn an_absence_leaves_a_hole_and_the_state_is_the_hubs() {
 
 /// Ann's server has a hole where Hal's event is that `make` sends; what follows is there.
 fn with_hole(make: impl FnOnce(&mut Duo) -> EventId) -> (Duo, EventId) {
-    let mut duo = Duo::joined();
+    with_hole_in(Duo::joined(), make)
+}
+
+/// The same in a room that is made already.
+fn with_hole_in(mut duo: Duo, make: impl FnOnce(&mut Duo) -> EventId) -> (Duo, EventId) {
     let missing = make(&mut duo);
     duo.say("after");
     let events = duo.unsent();
@@ -248,6 +256,34 @@ fn a_hole_is_filled_when_the_hub_serves_what_belongs_there() {
     assert!(failures(&duo.catch_up()).is_empty());
     let redacted = duo.part_log().swap_remove(1).2.unwrap();
     assert!(!String::from_utf8(redacted).unwrap().contains("withheld"));
+}
+
+#[test]
+fn a_server_may_become_the_hub_once_its_last_hole_is_filled() {
+    let mut duo = Duo::new(r#"{"hublet.hub_transfer":true}"#);
+    duo.join();
+    duo.event(HAL, "m.room.power_levels", Some(""), r#"{"users":{"@ann:part.example":100,"@hal:hub.example":100}}"#);
+    assert!(failures(&duo.catch_up()).is_empty());
+    let consent = RoomCall::Consent { to: server(PART) };
+    assert_eq!(duo.hub.ask(Call::Room(consent)), Answer::Done);
+    let (mut duo, first) = with_hole_in(duo, |duo| duo.say("withheld"));
+    let (mut duo, second) = with_hole_in(duo, |duo| duo.say("withheld too"));
+    let propose = |duo: &mut Duo| {
+        let ticket = duo.part.begin(Net::event("m.room.hub", Some(""), ANN, "{}"));
+        duo.serve();
+        duo.part.answer(ticket)
+    };
+    let is_refused =
+        |answer: Option<Answer>| matches!(answer, Some(Answer::Refused(failure)) if failure.error.contains("hole"));
+    assert!(is_refused(propose(&mut duo)));
+    wake(&mut duo);
+    duo.serve();
+    assert_eq!(filled(&duo).iter().map(|(_, id)| *id).collect::<Vec<_>>(), [first]);
+    assert!(is_refused(propose(&mut duo)), "one is left");
+    wake(&mut duo);
+    duo.serve();
+    assert_eq!(filled(&duo).iter().map(|(_, id)| *id).collect::<Vec<_>>(), [first, second]);
+    assert!(matches!(propose(&mut duo), Some(Answer::Accepted(_))));
 }
 
 #[test]

@@ -21,7 +21,7 @@ use crate::{
     server::{
         contract::{Moment, Output},
         message::{ErrorCode, Failure, Notification},
-        room::{advance::advance, context::Context, participant::apply::GAP_ROW, work::Change},
+        room::{advance::advance, context::Context, participant::apply::gap_key, work::Change},
     },
     store::{Query, Row, Table},
 };
@@ -158,7 +158,7 @@ fn absence(
     }
     let position = new.next_position();
     LogEntry::Hole { event_id: None }.put(position, &mut change.batch);
-    change.batch.put(Table::Meta, GAP_ROW, position_key(position));
+    change.batch.put(Table::Meta, gap_key(position), []);
     new.head = Some(Head { position, ..head });
     Some(position)
 }

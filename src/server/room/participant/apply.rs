@@ -32,8 +32,13 @@ use crate::{
     store::Table,
 };
 
-/// The row in [`Table::Meta`] that is there when the log has a hole: the last one's position.
-pub(in crate::server::room) const GAP_ROW: &[u8] = b"gap";
+/// What the keys of the rows in [`Table::Meta`] begin with that say where the log has a hole. (The row of this name alone was written for all of them once.)
+pub(in crate::server::room) const GAPS: &[u8] = b"gap";
+
+/// The row of the hole at a position.
+pub(in crate::server::room) fn gap_key(position: i64) -> Vec<u8> {
+    [GAPS, b"/", &position_key(position)].concat()
+}
 
 /// A queue on its way into the log.
 pub(super) struct Apply<'a> {
@@ -126,7 +131,7 @@ impl<'a> Apply<'a> {
             return;
         }
         let Some(position) = self.place(&LogEntry::Hole { event_id: Some(event_id) }, event_id) else { return };
-        self.change.batch.put(Table::Meta, GAP_ROW, position_key(position));
+        self.change.batch.put(Table::Meta, gap_key(position), []);
         self.context.holes.add(position, self.moment.now, &mut self.change.batch);
         self.lookup.stands(event_id, position, None);
         self.notify(Notification::Hole { room_id: self.context.room_id.clone(), position, event_id });

@@ -6,7 +6,7 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::time::Duration;
 
-use super::verify;
+use super::{apply::gap_key, verify};
 use crate::{
     event::{Event, Integrity, Sender, UnverifiedPdu, VerifiedPdu},
     id::{EventId, ServerName},
@@ -288,6 +288,7 @@ impl Fill {
         if integrity == Integrity::Intact {
             context.ages(event, position, batch);
         }
+        batch.delete(Table::Meta, gap_key(position));
         context.holes.remove(position, batch);
         context.holes.keep_times(batch);
         let hub_before = context.hub().cloned();

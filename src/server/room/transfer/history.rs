@@ -18,7 +18,7 @@ use crate::{
                 stretch::{self, Bottom, Cut, Reader},
             },
             known::read_event,
-            participant::apply::GAP_ROW,
+            participant::apply::GAPS,
             work::{Progress, Resume, Work},
         },
     },
@@ -57,7 +57,7 @@ impl Work for Fetch {
                 self.next = Next::Looking;
                 return Progress::Read(vec![
                     entries(FIRST_PLACE, 1),
-                    Query::one(Table::Meta, GAP_ROW),
+                    Query::prefix(Table::Meta, GAPS, 1),
                     Query::one(Table::Meta, REDACTED_ROW),
                     entry(0),
                 ]);
