@@ -240,6 +240,27 @@ fn a_server_may_hear_the_new_hub_first() {
 }
 
 #[test]
+fn a_server_may_hear_the_new_hub_before_it_hears_that_it_joined() {
+    let (mut net, room) = net();
+    let levels = r#"{"users":{"@ann:a.example":100,"@cat:c.example":100,"@hal:hub.example":100}}"#;
+    net.send(HAL, &room, "m.room.power_levels", Some(""), levels).unwrap();
+    net.rule(|packet| match (&packet.way, packet.from.as_str(), packet.to.as_str()) {
+        (Way::Request, HUB, "b.example") if packet.request.target.contains("/send/") => Fate::Hold,
+        _ => Fate::Pass,
+    });
+    net.join("@cat:c.example", &room, HUB);
+    consent(&mut net, &room, "c.example");
+    let proposed = net.send("@cat:c.example", &room, "m.room.hub", Some(""), "{}");
+    assert!(matches!(proposed, Some(Answer::Accepted(_))), "{proposed:?}");
+    net.say("@cat:c.example", &room, "from the new hub");
+    let log = net.ids("c.example", &room, -1_000);
+    assert!(!log.ends_with(&net.ids("b.example", &room, 0)), "to Bob's server it is a stranger");
+    net.rule(|_| Fate::Pass);
+    net.pass(Duration::from_secs(120));
+    assert_eq!(net.ids("b.example", &room, 0).last(), log.last(), "it asks for what it did not take");
+}
+
+#[test]
 fn spec_9_an_old_hub_that_goes_on_is_found_out() {
     let mut duo = Duo::new(r#"{"hublet.hub_transfer":true}"#);
     let far = "@far:far.example";

@@ -19,6 +19,7 @@ use self::{
     apply::Apply,
     heal::{Heal, Step},
     lookup::Lookup,
+    missed::Why,
 };
 use super::{
     context::{Context, not_found, settled},
@@ -58,6 +59,9 @@ pub(super) fn receive(
     for event in events {
         let outcome = match (UnverifiedPdu::parse_known(event, rules, known), &refusal) {
             (Ok(pdu), refusal) => {
+                if refusal.is_some() {
+                    context.missed.note_early(&origin, pdu.event_id());
+                }
                 let outcome = Outcome { id: Some(pdu.event_id()), failure: refusal.clone() };
                 pdus.extend(refusal.is_none().then_some((outcomes.len(), pdu)));
                 outcome
@@ -83,7 +87,7 @@ pub(super) fn catch_up(context: &mut Context, moment: Moment) -> Box<dyn Work> {
     if context.is_hub() || !context.are_in_room() {
         context.missed.forget(|_| true);
     }
-    let (Some(missed), Some(hub)) = (context.missed.round(moment.now), context.hub().cloned()) else {
+    let (Some((missed, why)), Some(hub)) = (context.missed.round(moment.now), context.hub().cloned()) else {
         return settled(Vec::new());
     };
     let heal = Some((0, Heal::new(context, &hub, missed)));
@@ -91,7 +95,8 @@ pub(super) fn catch_up(context: &mut Context, moment: Moment) -> Box<dyn Work> {
     Box::new(Receive {
         to: None,
         origin: hub,
-        is_hub: true,
+        // What came too early may have put us out of the room: then it is not served, and is no hole.
+        is_hub: why == Why::Gap,
         pdus,
         queue,
         lookup,
@@ -307,6 +312,9 @@ impl Receive {
                     Failure::new(403, ErrorCode::Forbidden, "hub: nothing shows that it comes from the room's hub");
                 failure.hub_server = context.hub().cloned();
                 self.hold_back(index, &failure);
+                if self.to.is_none() {
+                    context.missed.forget(|_| true);
+                }
                 self.append(context, moment)
             }
             Step::Filled(items) => {
