@@ -261,6 +261,25 @@ fn a_server_may_hear_the_new_hub_before_it_hears_that_it_joined() {
 }
 
 #[test]
+fn a_server_that_cannot_ask_about_the_new_hub_yet_asks_when_it_knows_it() {
+    let (mut net, room) = net();
+    consent(&mut net, &room, "a.example");
+    net.rule(|packet| match (&packet.way, packet.from.as_str(), packet.to.as_str()) {
+        (Way::Request, HUB, "b.example") if packet.request.target.contains("/send/") => Fate::Hold,
+        (Way::Request, "b.example", _) if packet.request.target.contains("/backfill/") => Fate::Lose,
+        _ => Fate::Pass,
+    });
+    assert!(propose(&mut net, &room).is_some());
+    net.say(ANN, &room, "from the new hub");
+    net.pass(Duration::from_secs(120));
+    let log = net.ids("a.example", &room, -1_000);
+    assert!(!log.ends_with(&net.ids("b.example", &room, 0)), "nothing shows that it is the hub");
+    net.rule(|_| Fate::Pass);
+    net.pass(Duration::from_secs(120));
+    assert_eq!(net.ids("b.example", &room, 0).last(), log.last(), "it asks for what it did not take");
+}
+
+#[test]
 fn spec_9_an_old_hub_that_goes_on_is_found_out() {
     let mut duo = Duo::new(r#"{"hublet.hub_transfer":true}"#);
     let far = "@far:far.example";

@@ -311,9 +311,9 @@ impl Receive {
                 let mut failure =
                     Failure::new(403, ErrorCode::Forbidden, "hub: nothing shows that it comes from the room's hub");
                 failure.hub_server = context.hub().cloned();
-                self.hold_back(index, &failure);
-                if self.to.is_none() {
-                    context.missed.forget(|_| true);
+                match self.hold_back(index, &failure) {
+                    Some(last) => context.missed.note_early(&self.origin, last),
+                    None => context.missed.forget(|_| true),
                 }
                 self.append(context, moment)
             }
@@ -326,8 +326,10 @@ impl Receive {
             Step::Silent => {
                 let error = "events before it are missing, and the hub does not answer now; send it again";
                 let last = self.hold_back(index, &Failure::of(ErrorCode::BadState, error));
-                if self.is_hub {
-                    context.missed.note(last.unwrap_or(heal.gap()), moment.now);
+                match last {
+                    Some(last) if !self.is_hub => context.missed.note_early(&self.origin, last),
+                    _ if self.is_hub => context.missed.note(last.unwrap_or(heal.gap()), moment.now),
+                    _ => {}
                 }
                 self.append(context, moment)
             }

@@ -12,7 +12,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(600);
 #[derive(Debug, Default)]
 pub(in crate::server::room) struct Missed {
     last: Option<Wait>,
-    /// The last event that was refused to a server since it was not the hub, as far as we knew.
+    /// The last event that was not taken from a server since it was not the hub, as far as we knew. It need not be kept over a restart either.
     early: Option<(ServerName, EventId)>,
 }
 
