@@ -36,7 +36,8 @@ pub(super) enum Why {
 impl Missed {
     /// Notes an event.
     pub(in crate::server::room) fn note(&mut self, event_id: EventId, now: Timestamp) {
-        self.wait_for(event_id, Why::Gap, now);
+        let next = self.last.map_or(FIRST_WAIT, |wait| wait.next);
+        self.last = Some(Wait { event_id, due: now.saturating_add(next), next, why: Why::Gap });
     }
 
     /// Notes an event of a server that may be the hub before we hear of it.
@@ -44,16 +45,11 @@ impl Missed {
         self.early = Some((origin.clone(), event_id));
     }
 
-    /// The room has another hub: what came from it too early is wanted.
+    /// The room has another hub: what came from it too early is wanted at once.
     pub(in crate::server::room) fn hub_moved(&mut self, hub: &ServerName, now: Timestamp) {
         if let Some((_, event_id)) = self.early.take_if(|(origin, _)| origin == hub) {
-            self.wait_for(event_id, Why::Early, now);
+            self.last = Some(Wait { event_id, due: now, next: FIRST_WAIT, why: Why::Early });
         }
-    }
-
-    fn wait_for(&mut self, event_id: EventId, why: Why, now: Timestamp) {
-        let next = self.last.map_or(FIRST_WAIT, |wait| wait.next);
-        self.last = Some(Wait { event_id, due: now.saturating_add(next), next, why });
     }
 
     /// Forgets the event if it is no longer missing.
