@@ -313,6 +313,60 @@ fn a_new_hub_that_nothing_proves_yet_sends_again_until_something_does() {
 }
 
 #[test]
+fn a_server_may_hear_the_newest_hub_before_it_hears_of_the_one_between() {
+    let (mut net, room) = net();
+    let levels =
+        r#"{"events":{"m.room.hub":100},"users":{"@ann:a.example":100,"@cat:c.example":100,"@hal:hub.example":100}}"#;
+    net.send(HAL, &room, "m.room.power_levels", Some(""), levels).unwrap();
+    net.rule(|packet| match (&packet.way, packet.from.as_str(), packet.to.as_str()) {
+        (Way::Request, HUB | "a.example", "b.example") if packet.request.target.contains("/send/") => Fate::Hold,
+        _ => Fate::Pass,
+    });
+    net.join("@cat:c.example", &room, HUB);
+    consent(&mut net, &room, "a.example");
+    assert!(propose(&mut net, &room).is_some());
+    consent_at(&mut net, "a.example", &room, "c.example");
+    let proposed = net.send("@cat:c.example", &room, "m.room.hub", Some(""), "{}");
+    assert!(matches!(proposed, Some(Answer::Accepted(_))), "{proposed:?}");
+    net.say("@cat:c.example", &room, "from the newest hub");
+    let log = net.ids("c.example", &room, -1_000);
+    assert!(
+        !log.ends_with(&net.ids("b.example", &room, 0)),
+        "to Bob's server it is a stranger, and so is the hub that it names"
+    );
+    net.rule(|_| Fate::Pass);
+    net.pass(Duration::from_millis(1));
+    assert_eq!(net.ids("b.example", &room, 0).last(), log.last(), "it asks for what it did not take");
+}
+
+#[test]
+fn what_came_before_the_keys_that_prove_its_hub_is_asked_for_when_they_are_there() {
+    let (mut net, room) = net();
+    let levels =
+        r#"{"events":{"m.room.hub":100},"users":{"@ann:a.example":100,"@cat:c.example":100,"@hal:hub.example":100}}"#;
+    net.send(HAL, &room, "m.room.power_levels", Some(""), levels).unwrap();
+    // Of the hub between, Bob's server hears nothing, and nobody tells it the key.
+    net.rule(|packet| match (&packet.way, packet.from.as_str(), packet.to.as_str()) {
+        (Way::Request, HUB | "c.example", "b.example") if packet.request.target.contains("/send/") => Fate::Hold,
+        (Way::Request, "b.example", _) if packet.request.target.contains("/key/") => Fate::Lose,
+        (Way::Request, "b.example", "c.example") => Fate::Lose,
+        _ => Fate::Pass,
+    });
+    net.join("@cat:c.example", &room, HUB);
+    consent(&mut net, &room, "c.example");
+    assert!(net.send("@cat:c.example", &room, "m.room.hub", Some(""), "{}").is_some());
+    consent_at(&mut net, "c.example", &room, "a.example");
+    assert!(propose(&mut net, &room).is_some());
+    net.say(ANN, &room, "from the newest hub");
+    net.pass(Duration::from_secs(60));
+    let log = net.ids("a.example", &room, -1_000);
+    assert!(!log.ends_with(&net.ids("b.example", &room, 0)), "nothing shows that it is the hub");
+    net.rule(|_| Fate::Pass);
+    net.pass(Duration::from_secs(3_600));
+    assert_eq!(net.ids("b.example", &room, 0).last(), log.last(), "it asks for what it did not take");
+}
+
+#[test]
 fn spec_9_an_old_hub_that_goes_on_is_found_out() {
     let mut duo = Duo::new(r#"{"hublet.hub_transfer":true}"#);
     let far = "@far:far.example";

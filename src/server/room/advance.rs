@@ -48,6 +48,9 @@ impl Context {
     pub(super) fn hub_moved(&mut self, position: i64, batch: &mut WriteBatch) {
         if !self.is_hub() {
             self.owed.end_all(position, batch);
+            if let Some(hub) = self.hub().cloned() {
+                self.missed.hub_moved(&hub, self.now);
+            }
             return;
         }
         let ours = self.identity.name();

@@ -20,6 +20,7 @@ use self::{
     apply::Apply,
     heal::{Heal, Step},
     lookup::Lookup,
+    missed::Why,
     standing::{Standing, makes_hub, standing},
 };
 use super::{
@@ -77,11 +78,11 @@ pub(super) fn receive(
             unless_proven = Some(failure);
         }
         Standing::Newcomer(failure) | Standing::Refused(failure) => {
-            for (seat, _) in pdus.drain(..) {
-                outcomes
-                    .get_mut(seat)
-                    .into_iter()
-                    .for_each(|outcome: &mut Outcome| outcome.failure = Some(failure.clone()));
+            for (seat, pdu) in pdus.drain(..) {
+                context.missed.note_early(&origin, pdu.event_id());
+                if let Some(outcome) = outcomes.get_mut(seat) {
+                    *outcome = Outcome { id: Some(pdu.event_id()), failure: Some(failure.clone()) };
+                }
             }
         }
     }
@@ -100,7 +101,7 @@ pub(super) fn catch_up(context: &mut Context, moment: Moment) -> Box<dyn Work> {
     if context.is_hub() || !context.are_in_room() {
         context.missed.forget(|_| true);
     }
-    let (Some(missed), Some(hub)) = (context.missed.round(moment.now), context.hub().cloned()) else {
+    let (Some((missed, why)), Some(hub)) = (context.missed.round(moment.now), context.hub().cloned()) else {
         return settled(Vec::new());
     };
     let heal = Some((0, Heal::new(context, &hub, missed)));
@@ -108,7 +109,8 @@ pub(super) fn catch_up(context: &mut Context, moment: Moment) -> Box<dyn Work> {
     Box::new(Receive {
         to: None,
         origin: hub,
-        is_hub: true,
+        // What came too early may have put us out of the room: then it is not served, and is no hole.
+        is_hub: why == Why::Gap,
         unless_proven: None,
         pdus,
         queue,
@@ -260,8 +262,10 @@ impl Receive {
             }
         }
         let proves = |item: &Item| matches!(item, Item::Pdu(pdu, _) if makes_hub(context, &self.origin, pdu.event()));
-        if let Some(failure) = self.unless_proven.take_if(|_| !self.queue.iter().any(proves)) {
-            self.hold_back(0, &failure);
+        if let Some(failure) = self.unless_proven.take_if(|_| !self.queue.iter().any(proves))
+            && let Some(last) = self.hold_back(0, &failure)
+        {
+            context.missed.note_early(&self.origin, last);
         }
         self.places(context, moment)
     }
@@ -312,7 +316,10 @@ impl Receive {
                 let mut failure =
                     Failure::new(403, ErrorCode::Forbidden, "hub: nothing shows that it comes from the room's hub");
                 failure.hub_server = context.hub().cloned();
-                self.hold_back(index, &failure);
+                match self.hold_back(index, &failure) {
+                    Some(last) => context.missed.note_early(&self.origin, last),
+                    None => context.missed.forget(|_| true),
+                }
                 self.append(context, moment)
             }
             Step::Filled(items) => {
@@ -324,8 +331,10 @@ impl Receive {
             Step::Silent => {
                 let error = "events before it are missing, and the hub does not answer now; send it again";
                 let last = self.hold_back(index, &Failure::of(ErrorCode::BadState, error));
-                if self.is_hub {
-                    context.missed.note(last.unwrap_or(heal.gap()), moment.now);
+                match last {
+                    Some(last) if !self.is_hub => context.missed.note_early(&self.origin, last),
+                    _ if self.is_hub => context.missed.note(last.unwrap_or(heal.gap()), moment.now),
+                    _ => {}
                 }
                 self.append(context, moment)
             }

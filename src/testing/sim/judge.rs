@@ -53,7 +53,7 @@ impl World {
         in_doubt.retain(|name| {
             // A join that went out while the server was put out of the room counts as not sent.
             let is_lost = self.story(name, room).not_sent.values().any(|failure| failure.status == 504);
-            is_lost || self.unheard_joins.contains(&(name.clone(), room))
+            is_lost || self.unheard_joins.contains(&(name.clone(), room)) || self.has_lost_its_join(name, room)
         });
         if in_doubt.is_empty() {
             return;
@@ -75,6 +75,21 @@ impl World {
             }
         }
         self.pass(Duration::from_secs(60));
+    }
+
+    /// Whether a server that was gone for a moment may have forgotten to tell that a join of its users came to nothing: it is neither in its log nor told as
+    /// not sent.
+    fn has_lost_its_join(&mut self, name: &ServerName, room: usize) -> bool {
+        let is_here = |join: &&Accepted| join.server == *name && join.room == room;
+        let ids: Vec<EventId> = self.sent_joins.iter().filter(is_here).map(|join| join.id).collect();
+        let story = self.story(name, room);
+        let is_told = |id: EventId| {
+            let last = story.last_form(id);
+            story.not_sent.contains_key(&last)
+                || story.shown.iter().any(|shown| shown.event_id == last || shown.lpdu_id == Some(last))
+        };
+        let has_lost = !ids.into_iter().all(is_told);
+        self.has_lapses && has_lost
     }
 
     /// The one server that takes itself for the hub.

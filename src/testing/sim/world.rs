@@ -80,6 +80,8 @@ pub(super) struct World {
     pub(super) stories: BTreeMap<(ServerName, RoomId), Story>,
     /// Servers that asked to join a room and never heard that they had: where, and whether they did nobody can tell them.
     pub(super) unheard_joins: BTreeSet<(ServerName, usize)>,
+    /// Joins that a server sent as events like others. Whether one came to nothing it tells, unless it is gone at that moment.
+    pub(super) sent_joins: Vec<Accepted>,
     /// Servers that an operator has agreed to give the second room to.
     pub(super) consents: BTreeSet<ServerName>,
     /// Whether machines may be gone before they tell what they have done.
@@ -131,6 +133,7 @@ impl World {
             accepted: Vec::new(),
             stories: BTreeMap::new(),
             unheard_joins: BTreeSet::new(),
+            sent_joins: Vec::new(),
             consents: BTreeSet::new(),
             has_lapses,
             tally: Tally::default(),
@@ -186,6 +189,7 @@ impl World {
             match self.net.answer(&server, ticket) {
                 None => self.begun.push(Begun { server, ticket, room, what }),
                 Some(Answer::Accepted(id)) if what == What::Event => self.accepted.push(Accepted { server, room, id }),
+                Some(Answer::Accepted(id)) if what == What::Join => self.sent_joins.push(Accepted { server, room, id }),
                 Some(Answer::Accepted(_)) => {}
                 Some(_) if what == What::Join => drop(self.unheard_joins.insert((server, room))),
                 Some(_) => self.tally.refused += 1,
