@@ -81,3 +81,51 @@ fn a_join_right_behind_skips_nothing() {
     net.pass(Duration::from_secs(3_600));
     comes_back(&mut net, &room, 1);
 }
+
+/// What the hub answers to Ann's server about the log up to its last event, of which the server has not heard.
+fn reads(net: &mut Net, room: &RoomId) -> String {
+    let last = *net.ids(HUB, room, 0).last().unwrap();
+    let target = format!("/_matrix/federation/v2/backfill/{room}?v={last}&limit=100");
+    let target = target.replace('$', "%24").replace('!', "%21");
+    String::from_utf8(net.get(&server(AWAY), &server(HUB), target).body).unwrap()
+}
+
+#[test]
+fn whoever_was_not_in_the_room_reads_nothing_by_what_it_is_told_later() {
+    let deaf = |net: &mut Net| {
+        net.rule(|packet| match (&packet.way, packet.to.as_str()) {
+            (Way::Request, AWAY) if packet.request.target.contains("/send/") => Fate::Lose,
+            _ => Fate::Pass,
+        });
+    };
+    let private = || {
+        let mut net = Net::new(&[&server(HUB), &server(AWAY)]);
+        let room = net.create(HAL, "!r:hub.example", false, "{}");
+        net.send(HAL, &room, "m.room.join_rules", Some(""), r#"{"join_rule":"knock"}"#).unwrap();
+        net.say(HAL, &room, "secret");
+        (net, room)
+    };
+    let (mut net, room) = private();
+    deaf(&mut net);
+    net.member(ANN, &room, Membership::Knock, &[HUB]).unwrap();
+    assert!(!reads(&mut net, &room).contains("secret"), "it knocked");
+
+    let (mut net, room) = private();
+    net.send(HAL, &room, "m.room.member", Some(ANN), r#"{"membership":"invite"}"#).unwrap();
+    net.pass(Duration::from_secs(10));
+    deaf(&mut net);
+    net.member(ANN, &room, Membership::Leave, &[HUB]).unwrap();
+    assert!(!reads(&mut net, &room).contains("secret"), "it declined an invite");
+
+    let mut net = Net::new(&[&server(HUB), &server(AWAY)]);
+    let room = net.create(HAL, "!r:hub.example", true, "{}");
+    net.join(ANN, &room, HUB);
+    net.say(HAL, &room, "with Ann");
+    net.member(ANN, &room, Membership::Leave, &[]).unwrap();
+    net.pass(Duration::from_secs(60));
+    net.say(HAL, &room, "secret");
+    deaf(&mut net);
+    net.send(HAL, &room, "m.room.member", Some(ANN), r#"{"membership":"ban"}"#).unwrap();
+    let read = reads(&mut net, &room);
+    assert!(!read.contains("secret") && !read.contains("with Ann"), "it was banned after an absence");
+}

@@ -57,7 +57,7 @@ use self::{
 use super::{
     contract::{Address, Input, Machine, Moment, Output, Ticket},
     identity::Identity,
-    message::{Answer, Call, Failure, Keep, Notification, PeerCall, RoomCall},
+    message::{Answer, Call, ErrorCode, Failure, Keep, Notification, PeerCall, RoomCall},
 };
 use crate::{
     id::{EventId, RoomId, ServerName, Timestamp},
@@ -288,7 +288,10 @@ impl RoomMachine {
                 let failed = outcomes.iter().filter_map(|outcome| told(outcome.id, outcome.failure.as_ref()?));
                 self.outputs.extend(failed);
                 let failures = outcomes.iter_mut().filter_map(|outcome| outcome.failure.as_mut());
-                failures.filter(|_| is_outside).for_each(|failure| *failure = context::not_found());
+                // One that has shown itself to be the hub's heir is told to come again.
+                let is_put_off = |failure: &Failure| failure.code == ErrorCode::BadState && !self.context.is_hub();
+                let hidden = failures.filter(|failure| is_outside && !is_put_off(failure));
+                hidden.for_each(|failure| *failure = context::not_found());
             }
             Answer::Refused(failure) => self.outputs.extend(told(None, failure)),
             _ => {}

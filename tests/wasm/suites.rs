@@ -55,3 +55,5 @@ mod rooms_are_restored;
 mod rooms_survive_bad_networks;
 #[path = "../stores_conform.rs"]
 mod stores_conform;
+#[path = "../whose_word_counts.rs"]
+mod whose_word_counts;

@@ -38,7 +38,7 @@ const QUIET: Duration = Duration::from_secs(60);
 /// How long to wait before an event that the peer could not deal with in time is sent again: the first time, doubled each time, and at most, since all
 /// that the room owes waits behind it. What our users said is given up after so many tries, and they are told.
 const HOLD: u64 = 5_000;
-const LONGEST_HOLD: u64 = 600_000;
+const LONGEST_HOLD: u64 = 60_000;
 const MOST_TRIES: u8 = 3;
 
 /// All rooms that owe the peer something, and the transaction under way.
@@ -184,6 +184,9 @@ impl Outbox {
     pub(super) fn peer_is_alive(&mut self, now: Timestamp) {
         let soonest = self.last_attempt.saturating_add(SHORTEST_WAIT).max(now);
         self.next_attempt = self.next_attempt.min(soonest);
+        for (_, owing) in &mut self.rooms {
+            owing.held_until = owing.held_until.min(soonest);
+        }
     }
 
     /// A link to the peer was made just now.
@@ -195,7 +198,13 @@ impl Outbox {
     pub(super) fn pulls(&mut self, now: Timestamp) -> Vec<(RoomId, Option<Delivered>)> {
         let may_send = self.may_send(now);
         let in_flight = self.rooms_in_flight();
-        let is_out = self.sending.as_ref().is_some_and(|sending| sending.phase == Phase::Out);
+        // What is carried by a transaction comes to hand again only while its room is asked whether it still owes it.
+        let asked_again = self.sending.as_ref().and_then(|sending| match &sending.phase {
+            Phase::Asking(left) => Some(left.clone()),
+            Phase::Out | Phase::Waiting => None,
+        });
+        let is_carried =
+            |room: &RoomId| in_flight.contains(room) && !asked_again.iter().any(|left| left.contains(room));
         let mut free = MOST_PULLS.saturating_sub(self.rooms.values().filter(|owing| owing.pulling).count());
         let mut pulls = Vec::new();
         for (room, owing) in &mut self.rooms {
@@ -208,7 +217,7 @@ impl Outbox {
             }
             let is_wanted = match owing.batch {
                 _ if owing.reporting.is_some() => true,
-                Some(_) => owing.stale && may_send && !(is_out && in_flight.contains(room)),
+                Some(_) => owing.stale && may_send && !is_carried(room),
                 None => (owing.nudged || owing.stale) && may_send,
             };
             if is_wanted {

@@ -31,7 +31,7 @@ use crate::{
     id::{RoomId, ServerName, Timestamp},
     json::Document,
     ordered::Set,
-    room::{acl, head::Room},
+    room::{acl, head::Room, kind},
     server::{
         contract::{Moment, Output, Ticket},
         identity::Identity,
@@ -140,6 +140,12 @@ impl Context {
     /// Whether we order this room.
     pub(super) fn is_hub(&self) -> bool {
         self.hub() == Some(self.identity.name())
+    }
+
+    /// The position of the event that made us the hub; before everything where none has.
+    pub(super) fn made_hub_at(&self) -> i64 {
+        let moved = self.room.as_ref().filter(|_| self.is_hub()).and_then(|room| room.state.entry(kind::HUB, ""));
+        moved.map_or(i64::MIN, |entry| entry.position)
     }
 
     /// Whether a server has a joined user.

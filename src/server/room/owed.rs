@@ -98,9 +98,10 @@ impl Owed {
         }
     }
 
-    /// The last position that a server which is out of the room has still to hear of, if there is one.
-    pub(super) fn farewell(&self, server: &ServerName) -> Option<i64> {
-        self.shares.get(server).and_then(|share| share.until)
+    /// The positions that a server which is out of the room has still to hear of: behind the first, up to the second.
+    pub(super) fn farewell(&self, server: &ServerName) -> Option<(i64, i64)> {
+        let share = self.shares.get(server)?;
+        Some((share.sent, share.until?))
     }
 
     /// A server is owed up to and with `position`, and nothing later. If it was outside before, it is owed that event alone.
@@ -171,8 +172,9 @@ impl Owed {
         }
     }
 
-    /// The positions to send next, first and last, if there are any; asking again is then up to the peer machine.
-    pub(super) fn next(&mut self, server: &ServerName, head: i64) -> Option<Stretch> {
+    /// The positions to send next, first and last, if there are any; asking again is then up to the peer machine. Nobody skips `proof`, the event by which we
+    /// are the hub.
+    pub(super) fn next(&mut self, server: &ServerName, head: i64, proof: i64) -> Option<Stretch> {
         let share = self.shares.get_mut(server)?;
         share.nudged = share.has_more(head);
         let last = share.last(head);
@@ -181,7 +183,7 @@ impl Owed {
             return Some(Stretch { first: single, last: single, more: share.single.len() > 1 });
         }
         let at_once = i64::from(AT_ONCE);
-        let first = if last.saturating_sub(share.sent) > TOO_FAR {
+        let first = if last.saturating_sub(share.sent) > TOO_FAR && share.sent >= proof {
             last.saturating_sub(at_once).saturating_add(1)
         } else {
             share.sent.saturating_add(1)
@@ -262,12 +264,12 @@ mod tests {
         let a = server("a.example");
         owed.begin(&a, 3, &mut batch);
         assert!(owed.take_nudges(3).is_empty());
-        assert_eq!(owed.next(&a, 3), None);
+        assert_eq!(owed.next(&a, 3, 0), None);
         assert_eq!(owed.take_nudges(5), core::slice::from_ref(&a));
         assert!(owed.take_nudges(6).is_empty(), "told once until it has pulled all");
-        assert_eq!(owed.next(&a, 6), stretch(4, 6, false));
+        assert_eq!(owed.next(&a, 6, 0), stretch(4, 6, false));
         owed.delivered(&a, 6, Timestamp::default());
-        assert_eq!(owed.next(&a, 6), None);
+        assert_eq!(owed.next(&a, 6, 0), None);
         assert_eq!(owed.take_nudges(7), [a]);
     }
 
@@ -278,16 +280,16 @@ mod tests {
         owed.begin(&a, 3, &mut batch);
         owed.end(&a, 5, &mut batch);
         owed.end(&invited, 5, &mut batch);
-        assert_eq!(owed.next(&a, 9), stretch(4, 5, false));
-        assert_eq!(owed.next(&invited, 9), stretch(5, 5, false));
+        assert_eq!(owed.next(&a, 9, 0), stretch(4, 5, false));
+        assert_eq!(owed.next(&invited, 9, 0), stretch(5, 5, false));
         owed.delivered(&a, 5, Timestamp::default());
-        assert_eq!(owed.next(&a, 9), None);
+        assert_eq!(owed.next(&a, 9, 0), None);
         owed.flush(&mut batch);
         let mut store = MemoryStore::new();
         store.apply(batch);
         let reopened = Owed::open(&store.read(&Query::all(Table::Owed))).unwrap();
         assert_eq!(reopened.shares.len(), 1);
-        assert_eq!(reopened.clone().next(&invited, 9), stretch(5, 5, false));
+        assert_eq!(reopened.clone().next(&invited, 9, 0), stretch(5, 5, false));
     }
 
     #[test]
@@ -304,11 +306,11 @@ mod tests {
         let reopened = Owed::open(&store.read(&Query::all(Table::Owed))).unwrap();
         for mut owed in [owed, reopened] {
             assert_eq!(owed.take_nudges(40), core::slice::from_ref(&a));
-            assert_eq!(owed.next(&a, 40), stretch(4, 5, true));
+            assert_eq!(owed.next(&a, 40, 0), stretch(4, 5, true));
             owed.delivered(&a, 5, Timestamp::default());
-            assert_eq!(owed.next(&a, 40), stretch(20, 20, true));
+            assert_eq!(owed.next(&a, 40, 0), stretch(20, 20, true));
             owed.delivered(&a, 20, Timestamp::default());
-            assert_eq!(owed.next(&a, 40), stretch(30, 30, false));
+            assert_eq!(owed.next(&a, 40, 0), stretch(30, 30, false));
             owed.delivered(&a, 30, Timestamp::default());
             assert!(owed.shares.is_empty());
         }
@@ -319,7 +321,7 @@ mod tests {
         let (mut owed, mut batch) = (Owed::default(), WriteBatch::new());
         let a = server("a.example");
         owed.begin(&a, 0, &mut batch);
-        assert_eq!(owed.next(&a, 500), stretch(1, 50, true));
-        assert_eq!(owed.next(&a, 501), stretch(452, 501, false));
+        assert_eq!(owed.next(&a, 500, 0), stretch(1, 50, true));
+        assert_eq!(owed.next(&a, 501, 0), stretch(452, 501, false));
     }
 }

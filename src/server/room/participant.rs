@@ -21,7 +21,7 @@ use self::{
     heal::{Heal, Step},
     lookup::Lookup,
     missed::Why,
-    standing::{Standing, makes_hub, standing},
+    standing::{Standing, claims, first_untrusted, makes_hub, shows_hub, standing},
 };
 use super::{
     context::{Context, not_found, settled},
@@ -74,7 +74,7 @@ pub(super) fn receive(
     let mut unless_proven = None;
     match standing(context, &origin) {
         Standing::Heard => {}
-        Standing::Newcomer(failure) if pdus.iter().any(|(_, pdu)| makes_hub(context, &origin, pdu.event())) => {
+        Standing::Newcomer(failure) if claims(context, &origin, &pdus).next().is_some() => {
             unless_proven = Some(failure);
         }
         Standing::Newcomer(failure) | Standing::Refused(failure) => {
@@ -104,7 +104,7 @@ pub(super) fn catch_up(context: &mut Context, moment: Moment) -> Box<dyn Work> {
     let (Some((missed, why)), Some(hub)) = (context.missed.round(moment.now), context.hub().cloned()) else {
         return settled(Vec::new());
     };
-    let heal = Some((0, Heal::new(context, &hub, missed)));
+    let heal = Some((0, Heal::new(context, None, missed)));
     let (pdus, queue, lookup) = (Vec::new(), VecDeque::new(), Lookup::default());
     Box::new(Receive {
         to: None,
@@ -175,7 +175,7 @@ struct Receive {
     origin: ServerName,
     /// The origin is the hub as far as we know, so what it names and does not serve is a hole. Of anybody else nothing is taken on trust.
     is_hub: bool,
-    /// Why nothing is taken, unless a verified event shows that the origin is the hub.
+    /// Why nothing is taken, unless an event that is new to us shows that the origin is the hub.
     unless_proven: Option<Failure>,
     /// Well-formed events and which of the transaction they are.
     pdus: Vec<(usize, UnverifiedPdu)>,
@@ -192,6 +192,8 @@ struct Receive {
 #[derive(Clone, Copy)]
 enum Stage {
     Fresh,
+    /// Asked for the keys of what makes the origin the hub.
+    Claim,
     /// To look whether what was missed is still missing.
     Missed,
     /// Asked for keys.
@@ -207,14 +209,20 @@ enum Stage {
 impl Work for Receive {
     fn step(&mut self, context: &mut Context, moment: Moment, resume: Resume) -> Progress {
         match (self.stage, resume) {
-            (Stage::Fresh, _) => {
+            // For a server that is not in the room, no other key is looked up before it has shown that it is the hub.
+            (Stage::Fresh, _) if self.unless_proven.is_some() => {
                 let hub = context.hub().unwrap_or(&self.origin);
-                let needs = verify::missing_keys(&context.keys, self.pdus.iter().map(|(_, pdu)| pdu), hub);
+                let needs = verify::missing_keys(&context.keys, claims(context, &self.origin, &self.pdus), hub);
                 if needs.is_empty() {
-                    return self.verify(context, moment);
+                    return self.claim(context, moment);
                 }
-                self.stage = Stage::Keys;
+                self.stage = Stage::Claim;
                 Progress::NeedKeys(needs, moment.now.saturating_add(KEY_TIME))
+            }
+            (Stage::Fresh, _) => self.keys(context, moment),
+            (Stage::Claim, resume) => {
+                verify::learn(context, resume);
+                self.claim(context, moment)
             }
             (Stage::Missed, _) => {
                 let missed = self.heal.iter().map(|(_, heal)| heal.gap());
@@ -249,6 +257,28 @@ impl Work for Receive {
 }
 
 impl Receive {
+    fn claim(&mut self, context: &mut Context, moment: Moment) -> Progress {
+        if shows_hub(context, &self.origin, &self.pdus, moment.now) {
+            return self.keys(context, moment);
+        }
+        let failure = self.unless_proven.take().unwrap_or_else(|| not_shown(context));
+        for (seat, pdu) in core::mem::take(&mut self.pdus) {
+            context.missed.note_early(&self.origin, pdu.event_id());
+            self.fail(seat, failure.clone());
+        }
+        self.append(context, moment)
+    }
+
+    fn keys(&mut self, context: &mut Context, moment: Moment) -> Progress {
+        let hub = context.hub().unwrap_or(&self.origin);
+        let needs = verify::missing_keys(&context.keys, self.pdus.iter().map(|(_, pdu)| pdu), hub);
+        if needs.is_empty() {
+            return self.verify(context, moment);
+        }
+        self.stage = Stage::Keys;
+        Progress::NeedKeys(needs, moment.now.saturating_add(KEY_TIME))
+    }
+
     fn verify(&mut self, context: &mut Context, moment: Moment) -> Progress {
         let (seats, pdus): (Vec<usize>, Vec<UnverifiedPdu>) = core::mem::take(&mut self.pdus).into_iter().unzip();
         for (seat, verdict) in seats.into_iter().zip(UnverifiedPdu::verify_all(pdus, &context.keys.at(moment.now))) {
@@ -260,12 +290,6 @@ impl Receive {
                     self.fail(seat, failure.because(Cause::signatures(&error)));
                 }
             }
-        }
-        let proves = |item: &Item| matches!(item, Item::Pdu(pdu, _) if makes_hub(context, &self.origin, pdu.event()));
-        if let Some(failure) = self.unless_proven.take_if(|_| !self.queue.iter().any(proves))
-            && let Some(last) = self.hold_back(0, &failure)
-        {
-            context.missed.note_early(&self.origin, last);
         }
         self.places(context, moment)
     }
@@ -293,10 +317,27 @@ impl Receive {
 
     /// Fills the first gap before an event of the queue; without one all is appended.
     fn gaps(&mut self, context: &mut Context, moment: Moment) -> Progress {
+        let is_proof = |item: &Item| match item {
+            Item::Pdu(pdu, _) => {
+                self.lookup.place_of(&pdu.event_id()).is_none() && makes_hub(context, &self.origin, pdu.event())
+            }
+            Item::Hole(_) => false,
+        };
+        let is_proven = self.queue.iter().any(is_proof);
+        if let Some(failure) = self.unless_proven.take_if(|_| !is_proven) {
+            self.hold_back_untrusted(context, 0, &failure);
+        }
         match self.lookup.first_gap(&self.queue) {
-            None => self.append(context, moment),
+            None => {
+                if !self.is_hub
+                    && let Some(index) = first_untrusted(context, &self.origin, &self.queue, &self.lookup)
+                {
+                    self.hold_back_untrusted(context, index, &not_shown(context));
+                }
+                self.append(context, moment)
+            }
             Some((index, missing)) => {
-                let heal = Heal::new(context, &self.origin, missing);
+                let heal = Heal::new(context, is_proven.then_some(&self.origin), missing);
                 self.stage = Stage::Heal;
                 let progress = heal.ask(context, moment);
                 self.heal = Some((index, heal));
@@ -313,13 +354,7 @@ impl Receive {
                 progress
             }
             Step::Filled(items) if !self.is_hub && items.iter().any(|item| matches!(item, Item::Hole(_))) => {
-                let mut failure =
-                    Failure::new(403, ErrorCode::Forbidden, "hub: nothing shows that it comes from the room's hub");
-                failure.hub_server = context.hub().cloned();
-                match self.hold_back(index, &failure) {
-                    Some(last) => context.missed.note_early(&self.origin, last),
-                    None => context.missed.forget(|_| true),
-                }
+                self.hold_back_untrusted(context, index, &not_shown(context));
                 self.append(context, moment)
             }
             Step::Filled(items) => {
@@ -338,6 +373,14 @@ impl Receive {
                 }
                 self.append(context, moment)
             }
+        }
+    }
+
+    /// Takes nothing from `index` on, until the room has moved to the origin.
+    fn hold_back_untrusted(&mut self, context: &mut Context, index: usize, failure: &Failure) {
+        match self.hold_back(index, failure) {
+            Some(last) => context.missed.note_early(&self.origin, last),
+            None => context.missed.forget(|_| true),
         }
     }
 
@@ -383,6 +426,13 @@ impl Receive {
             outcome.failure = Some(failure);
         }
     }
+}
+
+/// How an event is answered that a server sent whose word does not count.
+fn not_shown(context: &Context) -> Failure {
+    let mut failure = Failure::new(403, ErrorCode::Forbidden, "hub: nothing shows that it comes from the room's hub");
+    failure.hub_server = context.hub().cloned();
+    failure
 }
 
 /// How a refused event is answered: which rung, and what it broke.

@@ -42,7 +42,8 @@ impl Work for Pull {
         if let (Resume::Rows(rows), Some(stretch)) = (resume, self.stretch) {
             return self.answer(owed(rows.first().map_or(&[], Vec::as_slice), stretch));
         }
-        match context.owed.next(&self.peer, head.position) {
+        let proof = context.made_hub_at();
+        match context.owed.next(&self.peer, head.position, proof) {
             None if context.hub() == Some(&self.peer) => self.pending(context),
             None => self.answer(OwedEvents { position: head.position, ..OwedEvents::default() }),
             Some(stretch) => {

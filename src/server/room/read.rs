@@ -221,8 +221,8 @@ fn begins_with_create(context: &Context, rows: &[Vec<Row>]) -> Begins {
 struct Viewer<'a> {
     server: &'a ServerName,
     now: Presence,
-    /// Up to here it is treated as in the room: it is out of it, and has not heard the last of its time there.
-    farewell: Option<i64>,
+    /// Between these it is treated as in the room where it was: it is out of it, and has not heard the last of its time there.
+    farewell: Option<(i64, i64)>,
     /// The part of the state before the next event that decides.
     state: RoomState,
     /// The server may become the hub: it must see all.
@@ -244,7 +244,7 @@ impl<'a> Viewer<'a> {
         }
         let state = RoomState::restore(context.room_id.clone(), room.rules(), found).map_err(|_| unknown_event())?;
         let now = if context.is_in_room(server) { Presence::InRoom } else { Presence::Outside };
-        let sees_all = now == Presence::InRoom && context.consents.contains(server);
+        let sees_all = now == Presence::InRoom && context.is_hub() && context.consents.contains(server);
         let farewell = context.owed.farewell(server);
         Ok(Self { server, now, farewell, state, sees_all })
     }
@@ -260,7 +260,7 @@ impl<'a> Viewer<'a> {
             }
         }
         let before = ServerBefore { visibility: self.state.history_visibility(), joined, invited };
-        let is_owed = self.farewell.is_some_and(|last| position <= last);
+        let is_owed = joined && self.farewell.is_some_and(|(sent, until)| sent < position && position <= until);
         let now = if is_owed { Presence::InRoom } else { self.now };
         let sees = visibility::to_server(event, self.server.as_str(), now, before);
         self.state.apply(event, found.event_id, position);

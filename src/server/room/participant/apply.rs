@@ -305,6 +305,6 @@ impl<'a> Apply<'a> {
 }
 
 /// The server that an event came through: its hub.
-fn through(event: &Event) -> ServerName {
+pub(super) fn through(event: &Event) -> ServerName {
     event.hub_server().cloned().unwrap_or_else(|| event.sender().server_name())
 }

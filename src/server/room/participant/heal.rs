@@ -43,9 +43,11 @@ const MAX_HOLES: usize = 100;
 pub(super) struct Heal {
     /// What the event after the gap follows.
     gap: EventId,
-    /// Whom to ask, in turn: the hub that we know, then the server that sent the event.
+    /// Whom to ask, in turn: the hub that we know, then the next one.
     sources: Vec<ServerName>,
     source: usize,
+    /// Whom to ask first: who has not answered once is not asked for the rest.
+    first: usize,
     /// One of them did not answer about what is asked for now, and may do so later.
     is_put_off: bool,
     /// What is still to be asked for; the first of it is asked for now.
@@ -78,16 +80,13 @@ pub(super) enum Step {
 }
 
 impl Heal {
-    /// Fills the gap that ends with `gap`.
-    pub(super) fn new(context: &Context, origin: &ServerName, gap: EventId) -> Self {
-        let mut sources: Vec<ServerName> = context.hub().into_iter().cloned().collect();
-        if !sources.contains(origin) {
-            sources.push(origin.clone());
-        }
+    /// Fills the gap that ends with `gap`. Beside the hub that we know, one that has shown itself to be the next may be asked.
+    pub(super) fn new(context: &Context, next: Option<&ServerName>, gap: EventId) -> Self {
         Self {
             gap,
-            sources,
+            sources: context.hub().into_iter().chain(next).cloned().collect(),
             source: 0,
+            first: 0,
             is_put_off: false,
             wanted: VecDeque::from([gap]),
             found: LargeMap::new(),
@@ -132,10 +131,14 @@ impl Heal {
     fn answered(&mut self, context: &mut Context, lookup: &mut Lookup, moment: Moment, resume: Resume) -> Step {
         let Some(source) = self.sources.get(self.source) else { return Step::Wait(Progress::Stuck) };
         let reply = remote::reply(resume, source, MAX_ANSWER);
-        if let Reply::Silent(_) = reply {
+        let is_silent = matches!(reply, Reply::Silent(_));
+        if self.source > 0 {
+            self.is_put_off |= is_silent;
+        } else if is_silent {
             let since = *context.hub_silent_since.get_or_insert(moment.now);
             self.is_put_off = moment.now.saturating_since(since) < SILENCE;
-        } else if self.source == 0 {
+            self.first = 1.min(self.sources.len().saturating_sub(1));
+        } else {
             context.hub_silent_since = None;
         }
         let body = match reply {
@@ -206,7 +209,7 @@ impl Heal {
             }
             self.holes.insert(first);
         }
-        (self.source, self.is_put_off) = (0, false);
+        (self.source, self.is_put_off) = (self.first, false);
         self.wanted.pop_front();
         let mut reached = VecDeque::from([first]);
         while let Some(id) = reached.pop_front() {
