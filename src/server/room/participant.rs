@@ -55,8 +55,8 @@ pub(super) fn receive(
     let mut outcomes = Vec::with_capacity(events.len());
     let mut pdus = Vec::with_capacity(events.len());
     let known = KnownIds { room_id: Some(&context.room_id), servers: &[&origin, context.identity.name()] };
-    for event in events {
-        let outcome = match (UnverifiedPdu::parse_known(event, rules, known), &refusal) {
+    for read in UnverifiedPdu::parse_all(events, rules, known) {
+        let outcome = match (read, &refusal) {
             (Ok(pdu), refusal) => {
                 let outcome = Outcome { id: Some(pdu.event_id()), failure: refusal.clone() };
                 pdus.extend(refusal.is_none().then_some((outcomes.len(), pdu)));
