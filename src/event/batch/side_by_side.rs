@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 use sha2::block_api::compress256;
 
 use super::lanes;
-use crate::event::form::Sink;
 
 /// What one text of SHA-256 is cut into.
 pub(super) type Block = [u8; 64];
@@ -24,7 +23,7 @@ const AT_ONCE: usize = 64;
 pub(in crate::event) fn digests<T>(
     items: &[T],
     most: impl Fn(&T) -> usize,
-    write: impl Fn(&T, &mut Batch),
+    write: impl Fn(&T, &mut Vec<u8>),
 ) -> Vec<[u8; 32]> {
     let mut digests = Vec::with_capacity(items.len());
     for items in items.chunks(AT_ONCE) {
@@ -34,7 +33,7 @@ pub(in crate::event) fn digests<T>(
             ends: Vec::with_capacity(items.len()),
         };
         for item in items {
-            write(item, &mut batch);
+            write(item, &mut batch.bytes);
             batch.close();
         }
         batch.hash(&mut digests);
@@ -42,8 +41,8 @@ pub(in crate::event) fn digests<T>(
     digests
 }
 
-/// Texts one behind the other. What is put goes to the text that stands open.
-pub(in crate::event) struct Batch {
+/// Texts one behind the other. Its functions are not copied into each that fills one: the module would weigh more for nothing.
+struct Batch {
     /// All texts, each padded to whole blocks.
     bytes: Vec<u8>,
     /// Where each text ends; what is behind the last of them stands open.
@@ -52,6 +51,7 @@ pub(in crate::event) struct Batch {
 
 impl Batch {
     /// Ends the open text.
+    #[inline(never)]
     fn close(&mut self) {
         let start = self.ends.last().copied().unwrap_or_default();
         let length = self.bytes.len() - start;
@@ -63,6 +63,7 @@ impl Batch {
         self.ends.push(end);
     }
 
+    #[inline(never)]
     fn hash(&self, digests: &mut Vec<[u8; 32]>) {
         let mut from = 0;
         let text = |&end: &usize| {
@@ -83,12 +84,6 @@ const LENGTH: usize = size_of::<u64>();
 
 /// A byte that marks the end, zeros up to the length, and that.
 const MOST_PADDING: usize = BLOCK + LENGTH;
-
-impl Sink for Batch {
-    fn put(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
-    }
-}
 
 /// A padded text on its way through SHA-256.
 pub(super) struct Text<'a> {
