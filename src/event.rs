@@ -44,6 +44,7 @@
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 
+mod batch;
 mod build;
 mod complete;
 mod field;
@@ -64,7 +65,7 @@ pub use build::{EventParts, LpduDraft, PduDraft, SignedLpdu};
 pub use complete::{ChainedPdu, CompletedPdu, CountersignError, HubIdentity, Links};
 pub use field::{Field, FieldSet};
 pub use hash::{HashText, content_hash, content_hash_input, lpdu_hash, lpdu_hash_input, reference_hash};
-pub use ladder::{Integrity, KeyNeed, Sender, UnverifiedLpdu, UnverifiedPdu, VerifiedLpdu, VerifiedPdu};
+pub use ladder::{Integrity, KeyNeed, Parsed, Sender, UnverifiedLpdu, UnverifiedPdu, VerifiedLpdu, VerifiedPdu};
 pub use opening::Openings;
 pub use redact::{received_id, redact, sender_signing_input, signing_input};
 pub use room_version::{

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Event,
+    batch::digests,
     field::{Field, FieldSet},
     form::{Form, Insert, Sink},
     opening::Opening,
@@ -29,8 +30,12 @@ impl HashText {
     }
 
     fn of(hasher: Sha256) -> Self {
+        Self::encode(&hasher.finalize().into())
+    }
+
+    fn encode(hash: &[u8; 32]) -> Self {
         let mut text = [0; 43];
-        base64::encode_into(&hasher.finalize(), &mut text);
+        base64::encode_into(hash, &mut text);
         Self(text)
     }
 }
@@ -40,6 +45,24 @@ pub fn lpdu_hash(event: &Event) -> HashText {
     let mut hasher = Sha256::new();
     write_for_lpdu_hash(event, &mut hasher);
     HashText::of(hasher)
+}
+
+/// [`lpdu_hash`] of many, in order. One alone is not worth a batch.
+pub(super) fn lpdu_hashes(events: &[&Event]) -> Vec<HashText> {
+    if let [event] = events {
+        return Vec::from([lpdu_hash(event)]);
+    }
+    let hashes = digests(events, |event| event.bytes().len(), |event, text| write_for_lpdu_hash(event, text));
+    hashes.iter().map(HashText::encode).collect()
+}
+
+/// [`content_hash`] of many, in order.
+pub(super) fn content_hashes(events: &[&Event]) -> Vec<HashText> {
+    if let [event] = events {
+        return Vec::from([content_hash(event)]);
+    }
+    let hashes = digests(events, |event| event.bytes().len(), |event, text| write_for_content_hash(event, text));
+    hashes.iter().map(HashText::encode).collect()
 }
 
 /// The bytes that [`lpdu_hash`] covers, for showing them.
@@ -99,6 +122,15 @@ pub fn reference_hash(event: &Event) -> EventId {
 /// after redacting, as the reference hash does, changes nothing.
 pub(super) fn event_id_of(signing_input: &[u8]) -> EventId {
     EventId::from_hash(Sha256::digest(signing_input).into())
+}
+
+/// [`event_id_of`] of many, in order.
+pub(super) fn event_ids_of(signing_inputs: &[&[u8]]) -> Vec<EventId> {
+    if let [signing_input] = signing_inputs {
+        return Vec::from([event_id_of(signing_input)]);
+    }
+    let hashes = digests(signing_inputs, |input| input.len(), |input, text| text.put(input));
+    hashes.into_iter().map(EventId::from_hash).collect()
 }
 
 /// As [`event_id_of`], for a signing input that most likely begins with this opening.

@@ -5,10 +5,9 @@
 use alloc::vec::Vec;
 
 use super::{
-    Event, KnownIds, RoomVersionRules, content_hash,
+    Event, HashText, KnownIds, RoomVersionRules,
     field::Field,
-    hash::event_id_of,
-    lpdu_hash,
+    hash::{content_hashes, event_id_of, event_ids_of, lpdu_hashes},
     redact::{redacted, sender_signing_input, signing_input},
     room_version::Linking,
     schema::{self, SchemaError, Shape},
@@ -18,6 +17,9 @@ use crate::{
     id::{EventId, KeyId, ServerName},
     json::{Document, Value},
 };
+
+/// What reading gives: a rung, or what is wrong and the document given back.
+pub type Parsed<T> = Result<T, (SchemaError, Document)>;
 
 /// A well-formed LPDU, as a hub receives it; nothing of it is proven.
 #[derive(Debug, Clone)]
@@ -95,14 +97,21 @@ impl UnverifiedLpdu {
     ///
     /// # Errors
     /// A [`SchemaError`] that names the field and the rule, and the document given back.
-    pub fn parse_known(
-        document: Document,
-        rules: &'static RoomVersionRules,
-        known: KnownIds<'_>,
-    ) -> Result<Self, (SchemaError, Document)> {
+    pub fn parse_known(document: Document, rules: &'static RoomVersionRules, known: KnownIds<'_>) -> Parsed<Self> {
         let event = schema::read_known(document, rules, Shape::Lpdu, known)?;
         let signing_input = signing_input(&event);
         Ok(Self { event_id: event_id_of(&signing_input), event, signing_input })
+    }
+
+    /// [`UnverifiedLpdu::parse_known`] for many: the same outcomes, in order, their IDs from one round of hashing.
+    pub fn parse_all(
+        documents: Vec<Document>,
+        rules: &'static RoomVersionRules,
+        known: KnownIds<'_>,
+    ) -> Vec<Parsed<Self>> {
+        let read = |document| schema::read_known(document, rules, Shape::Lpdu, known);
+        let made = |event, signing_input, event_id| Self { event, event_id, signing_input };
+        identified(documents.into_iter().map(read).collect(), made)
     }
 
     /// The event as received.
@@ -140,12 +149,14 @@ impl UnverifiedLpdu {
             })
             .collect();
         let verdicts = check_all(gathered);
-        lpdus.into_iter().zip(verdicts).map(|(lpdu, verdict)| lpdu.settle(verdict?)).collect()
+        let hashes = lpdu_hashes(&lpdus.iter().map(|lpdu| &lpdu.event).collect::<Vec<_>>());
+        let settle = |((lpdu, verdict), hash): ((Self, Result<_, _>), HashText)| lpdu.settle(verdict?, &hash);
+        lpdus.into_iter().zip(verdicts).zip(hashes).map(settle).collect()
     }
 
-    fn settle(self, signatures: Vec<GoodSignature>) -> Result<VerifiedLpdu, VerifyError> {
+    fn settle(self, signatures: Vec<GoodSignature>, hash: &HashText) -> Result<VerifiedLpdu, VerifyError> {
         let Self { event, event_id, .. } = self;
-        if !is_lpdu_hash_right(&event) {
+        if !claims_lpdu_hash(&event, hash) {
             return Err(VerifyError::LpduHash);
         }
         Ok(VerifiedLpdu { event, lpdu_id: event_id, signatures })
@@ -165,12 +176,19 @@ impl UnverifiedPdu {
     ///
     /// # Errors
     /// A [`SchemaError`] that names the field and the rule, and the document given back.
-    pub fn parse_known(
-        document: Document,
+    pub fn parse_known(document: Document, rules: &'static RoomVersionRules, known: KnownIds<'_>) -> Parsed<Self> {
+        Self::read(document, rules, &[Field::Unsigned], known)
+    }
+
+    /// [`UnverifiedPdu::parse_known`] for many: the same outcomes, in order, their IDs from one round of hashing.
+    pub fn parse_all(
+        documents: Vec<Document>,
         rules: &'static RoomVersionRules,
         known: KnownIds<'_>,
-    ) -> Result<Self, (SchemaError, Document)> {
-        Self::read(document, rules, &[Field::Unsigned], known)
+    ) -> Vec<Parsed<Self>> {
+        let read = |document| read_pdu(document, rules, &[Field::Unsigned], known);
+        let made = |event, signing_input, event_id| Self { event, event_id, signing_input };
+        identified(documents.into_iter().map(read).collect(), made)
     }
 
     /// Reads a PDU as event, state, backfill and similar answers bring it: `event_id` and `unsigned` are left behind
@@ -182,19 +200,8 @@ impl UnverifiedPdu {
         Self::read(document, rules, &[Field::EventId, Field::Unsigned], KnownIds::default()).map_err(|(error, _)| error)
     }
 
-    fn read(
-        document: Document,
-        rules: &'static RoomVersionRules,
-        drop: &[Field],
-        known: KnownIds<'_>,
-    ) -> Result<Self, (SchemaError, Document)> {
-        let event = match schema::without_fields(&document, rules, drop) {
-            Ok(None) => schema::read_known(document, rules, Shape::Pdu, known)?,
-            Ok(Some(rest)) => {
-                schema::read_known(rest, rules, Shape::Pdu, known).map_err(|(error, _)| (error, document))?
-            }
-            Err(error) => return Err((error, document)),
-        };
+    fn read(document: Document, rules: &'static RoomVersionRules, drop: &[Field], known: KnownIds<'_>) -> Parsed<Self> {
+        let event = read_pdu(document, rules, drop, known)?;
         let signing_input = signing_input(&event);
         Ok(Self { event_id: event_id_of(&signing_input), event, signing_input })
     }
@@ -251,12 +258,17 @@ impl UnverifiedPdu {
         }
         let mut verdicts = check_all(gathered).into_iter();
         let mut next = || verdicts.next().unwrap_or(Err(VerifyError::SignatureMissing(Signatory::Sender))).map(|_| ());
+        let mut lpdu_ids =
+            event_ids_of(&lpdu_inputs.iter().flatten().map(Vec::as_slice).collect::<Vec<_>>()).into_iter();
+        let are_right = claim_their_hashes(&pdus.iter().map(|pdu| &pdu.event).collect::<Vec<_>>());
         pdus.into_iter()
             .zip(lpdu_inputs)
-            .map(|(pdu, lpdu_input)| {
+            .zip(are_right)
+            .map(|((pdu, lpdu_input), are_right)| {
                 let sender = next();
                 let hub = pdu.foreign_hub().is_some().then(&mut next);
-                pdu.settle(sender, hub, lpdu_input.as_deref().map(event_id_of))
+                let lpdu_id = lpdu_input.and_then(|_| lpdu_ids.next());
+                pdu.settle(sender, hub, lpdu_id, are_right)
             })
             .collect()
     }
@@ -275,6 +287,7 @@ impl UnverifiedPdu {
         sender: Result<(), VerifyError>,
         hub: Option<Result<(), VerifyError>>,
         lpdu_id: Option<EventId>,
+        are_hashes_right: bool,
     ) -> Result<VerifiedPdu, VerifyError> {
         let sender_check = match (sender, &hub) {
             (Ok(()), _) => Sender::Verified,
@@ -283,7 +296,7 @@ impl UnverifiedPdu {
         };
         hub.transpose()?;
         let Self { event, event_id, .. } = self;
-        let (event, integrity) = match are_hashes_right(&event) {
+        let (event, integrity) = match are_hashes_right {
             true => (event, Integrity::Intact),
             false => (redacted(&event).map_err(VerifyError::Redacted)?, Integrity::Redacted),
         };
@@ -335,20 +348,59 @@ impl VerifiedPdu {
     }
 }
 
-fn is_lpdu_hash_right(event: &Event) -> bool {
-    let claimed = event.hashes().and_then(|hashes| hashes.member("lpdu")?.member("sha256"));
-    is_hash(claimed, || lpdu_hash(event))
+/// A PDU without these fields.
+fn read_pdu(
+    document: Document,
+    rules: &'static RoomVersionRules,
+    drop: &[Field],
+    known: KnownIds<'_>,
+) -> Parsed<Event> {
+    match schema::without_fields(&document, rules, drop) {
+        Ok(None) => schema::read_known(document, rules, Shape::Pdu, known),
+        Ok(Some(rest)) => schema::read_known(rest, rules, Shape::Pdu, known).map_err(|(error, _)| (error, document)),
+        Err(error) => Err((error, document)),
+    }
 }
 
-fn are_hashes_right(event: &Event) -> bool {
-    let claimed = event.hashes().and_then(|hashes| hashes.member("sha256"));
-    let through_hub = event.hub_server().is_some() && event.rules().format.linking == Linking::Linear;
-    is_hash(claimed, || content_hash(event)) && (!through_hub || is_lpdu_hash_right(event))
+/// Makes rungs of events that were read, each with its signing input and its ID.
+fn identified<T>(read: Vec<Parsed<Event>>, made: impl Fn(Event, Vec<u8>, EventId) -> T) -> Vec<Parsed<T>> {
+    let inputs: Vec<Vec<u8>> = read.iter().flatten().map(signing_input).collect();
+    let ids = event_ids_of(&inputs.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    let mut identities = inputs.into_iter().zip(ids);
+    read.into_iter()
+        .map(|read| {
+            let event = read?;
+            // Invariant: there are as many as there are events.
+            let (signing_input, id) = identities.next().unwrap_or_else(|| {
+                let input = signing_input(&event);
+                let id = event_id_of(&input);
+                (input, id)
+            });
+            Ok(made(event, signing_input, id))
+        })
+        .collect()
+}
+
+/// Whether each of these PDUs bears its content hash, and its LPDU hash where it went through a hub.
+fn claim_their_hashes(events: &[&Event]) -> Vec<bool> {
+    let through_hub = |event: &&Event| event.hub_server().is_some() && event.rules().format.linking == Linking::Linear;
+    let of_lpdus: Vec<&Event> = events.iter().copied().filter(through_hub).collect();
+    let mut lpdu_hashes = lpdu_hashes(&of_lpdus).into_iter();
+    let are_right = |(event, content_hash): (&&Event, HashText)| {
+        let lpdu_hash = if through_hub(event) { lpdu_hashes.next() } else { None };
+        let claimed = event.hashes().and_then(|hashes| hashes.member("sha256"));
+        is_hash(claimed, &content_hash) && lpdu_hash.is_none_or(|hash| claims_lpdu_hash(event, &hash))
+    };
+    events.iter().zip(content_hashes(events)).map(are_right).collect()
+}
+
+fn claims_lpdu_hash(event: &Event, right: &HashText) -> bool {
+    is_hash(event.hashes().and_then(|hashes| hashes.member("lpdu")?.member("sha256")), right)
 }
 
 /// Hashes compare as strings (spec, 3.2).
-fn is_hash(claimed: Option<Value<'_>>, right: impl FnOnce() -> super::HashText) -> bool {
-    claimed.and_then(Value::as_str).is_some_and(|claimed| claimed == right().as_str())
+fn is_hash(claimed: Option<Value<'_>>, right: &HashText) -> bool {
+    claimed.and_then(Value::as_str).is_some_and(|claimed| claimed == right.as_str())
 }
 
 #[cfg(test)]

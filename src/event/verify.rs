@@ -169,17 +169,11 @@ impl<'m> Gathered<'m> {
         for (key_id, text) in under(event, &server) {
             let text = text.as_str().unwrap_or_default();
             // One signature has one text, so it need not be written anew when it goes into a PDU.
-            let parsed = Signature::parse(&text).and_then(|signature| {
-                let text = text.as_bytes().try_into().map_err(|_| SignatureError::Encoding)?;
-                Ok((signature, SignatureText(text)))
-            });
-            let (signature, text) = match parsed {
-                Ok(parsed) => parsed,
-                Err(error) => {
-                    otherwise = graver(otherwise, VerifyError::SignatureWrong(signatory, error));
-                    continue;
-                }
+            let (Ok(bytes), Ok(text)) = (base64::decode_array(&text), text.as_bytes().try_into()) else {
+                otherwise = graver(otherwise, VerifyError::SignatureWrong(signatory, SignatureError::Encoding));
+                continue;
             };
+            let (signature, text) = (Signature::from_bytes(bytes), SignatureText(text));
             match keys.key(&server, &key_id, purpose) {
                 KeyLookup::Usable(key) => candidates.push(Candidate { key_id, text, signature, key }),
                 KeyLookup::NotValid => otherwise = graver(otherwise, VerifyError::KeyNotValid(signatory)),

@@ -13,6 +13,18 @@ use thiserror::Error;
 #[error("not valid base64")]
 pub struct Base64Error;
 
+const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// What each byte is worth as a letter.
+type Values = [u8; 256];
+
+/// The worth of what is no letter.
+const NO_LETTER: u8 = 64;
+
+static STANDARD_VALUES: Values = values(STANDARD);
+static URL_VALUES: Values = values(URL);
+
 /// Standard alphabet, no padding.
 pub fn encode(bytes: &[u8]) -> String {
     Base64Unpadded::encode_string(bytes)
@@ -25,12 +37,12 @@ pub fn encode_url(bytes: &[u8]) -> String {
 
 /// As [`encode`], into a text of exactly that length; of another one it is left as it was.
 pub(crate) fn encode_into(bytes: &[u8], text: &mut [u8]) {
-    spell(bytes, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", text);
+    spell(bytes, STANDARD, text);
 }
 
 /// As [`encode_url`], into a text of exactly that length; of another one it is left as it was.
 pub(crate) fn encode_url_into(bytes: &[u8], text: &mut [u8]) {
-    spell(bytes, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", text);
+    spell(bytes, URL, text);
 }
 
 /// Standard alphabet, no padding, unused bits zero.
@@ -55,11 +67,12 @@ pub fn decode_url_lenient(text: &str) -> Result<Vec<u8>, Base64Error> {
 
 /// Strict decoding of exactly `N` bytes, such as a key or a signature.
 pub fn decode_array<const N: usize>(text: &str) -> Result<[u8; N], Base64Error> {
-    let mut bytes = [0; N];
-    match Base64Unpadded::decode(text, &mut bytes).map(<[u8]>::len) {
-        Ok(length) if length == N => Ok(bytes),
-        _ => Err(Base64Error),
-    }
+    read(text.as_bytes(), &STANDARD_VALUES).ok_or(Base64Error)
+}
+
+/// As [`decode_array`], of the URL-safe alphabet.
+pub(crate) fn decode_url_array<const N: usize>(text: &str) -> Result<[u8; N], Base64Error> {
+    read(text.as_bytes(), &URL_VALUES).ok_or(Base64Error)
 }
 
 /// As [`decode_array`], but complete `=` padding is accepted too.
@@ -83,6 +96,42 @@ fn spell(bytes: &[u8], letters: &[u8; 64], text: &mut [u8]) {
     }
 }
 
+/// As [`spell`], the other way: exactly `N` bytes, nothing but letters, spare bits zero.
+fn read<const N: usize>(text: &[u8], values: &Values) -> Option<[u8; N]> {
+    if text.len() != (N * 8).div_ceil(6) {
+        return None;
+    }
+    let mut bytes = [0; N];
+    let mut seen = 0;
+    let mut spare = 0;
+    for (letters, places) in text.chunks(4).zip(bytes.chunks_mut(3)) {
+        let mut word = 0;
+        for at in 0..4 {
+            let value =
+                letters.get(at).map_or(0, |letter| values.get(usize::from(*letter)).copied().unwrap_or(NO_LETTER));
+            seen |= value;
+            word = (word << 6) | u32::from(value);
+        }
+        let [_, whole @ ..] = word.to_be_bytes();
+        for (place, byte) in places.iter_mut().zip(whole) {
+            *place = byte;
+        }
+        spare |= whole.get(places.len()..).unwrap_or_default().iter().fold(0, |all, byte| all | byte);
+    }
+    (seen & NO_LETTER == 0 && spare == 0).then_some(bytes)
+}
+
+#[expect(clippy::indexing_slicing, clippy::as_conversions, reason = "while compiling, which ends if it is wrong")]
+const fn values(letters: &[u8; 64]) -> Values {
+    let mut values = [NO_LETTER; 256];
+    let mut at = 0;
+    while at < letters.len() {
+        values[letters[at] as usize] = at as u8;
+        at += 1;
+    }
+    values
+}
+
 fn without_padding(text: &str) -> Result<&str, Base64Error> {
     let body = text.strip_suffix("==").or_else(|| text.strip_suffix('=')).unwrap_or(text);
     if body.len() != text.len() && !text.len().is_multiple_of(4) {
@@ -94,10 +143,11 @@ fn without_padding(text: &str) -> Result<&str, Base64Error> {
 #[cfg(test)]
 mod tests {
     use super::{
-        Base64Error, decode_array, decode_array_lenient, decode_lenient, decode_strict, decode_url_lenient,
-        decode_url_strict, encode, encode_into, encode_url, encode_url_into,
+        Base64Error, decode_array, decode_array_lenient, decode_lenient, decode_strict, decode_url_array,
+        decode_url_lenient, decode_url_strict, encode, encode_into, encode_url, encode_url_into,
     };
     use alloc::{format, vec, vec::Vec};
+    use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
 
     #[test]
     fn published_vectors_round_trip() {
@@ -115,6 +165,39 @@ mod tests {
             assert_eq!(decode_url_lenient(&padded).unwrap(), plain.as_bytes());
             assert_eq!(decode_strict(&padded).is_ok(), padded == text, "{padded}");
             assert_eq!(decode_url_strict(&padded).is_ok(), padded == text, "{padded}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// A signature of one spelling must be one everywhere: this reader and the crate's take the same texts.
+        #[test]
+        fn both_ways_to_decode_agree(bytes in any::<[u8; 64]>(), at in 0..90_usize, letter in any::<u8>()) {
+            let hash: [u8; 32] = *bytes.first_chunk().unwrap();
+            prop_assert_eq!(decode_array(&encode(&bytes)), Ok(bytes));
+            prop_assert_eq!(decode_array(&encode(&hash)), Ok(hash));
+            prop_assert_eq!(decode_url_array(&encode_url(&hash)), Ok(hash));
+            for text in [encode(&bytes), encode_url(&bytes), encode(&hash), encode_url(&hash)] {
+                let mut changed = text.into_bytes();
+                match changed.get_mut(at) {
+                    Some(place) => *place = letter,
+                    None if letter % 2 == 0 => changed.push(letter / 2),
+                    None => drop(changed.pop()),
+                }
+                // The last letter too, where spare bits lie.
+                for spare in 0..128 {
+                    if at % 8 == 0 {
+                        *changed.last_mut().unwrap() = spare;
+                    }
+                    let Ok(text) = core::str::from_utf8(&changed) else { continue };
+                    let exactly = |decoded: Result<Vec<u8>, Base64Error>| decoded.ok().and_then(|bytes| <[u8; 64]>::try_from(bytes).ok());
+                    prop_assert_eq!(decode_array(text).ok(), exactly(decode_strict(text)));
+                    let exactly = |decoded: Result<Vec<u8>, Base64Error>| decoded.ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+                    prop_assert_eq!(decode_array(text).ok(), exactly(decode_strict(text)));
+                    prop_assert_eq!(decode_url_array(text).ok(), exactly(decode_url_strict(text)));
+                }
+            }
         }
     }
 

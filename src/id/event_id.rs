@@ -2,8 +2,6 @@
 
 use core::fmt;
 
-use base64ct::{Base64UrlUnpadded, Encoding};
-
 use super::{IdError, base64};
 
 const TEXT_LENGTH: usize = 44;
@@ -19,11 +17,7 @@ impl EventId {
     /// [`IdError::Prefix`] without the `$`, otherwise [`IdError::Hash`].
     pub fn parse(text: &str) -> Result<Self, IdError> {
         let encoded = text.strip_prefix('$').ok_or(IdError::Prefix)?;
-        let mut hash = [0; 32];
-        match Base64UrlUnpadded::decode(encoded, &mut hash).map(<[u8]>::len) {
-            Ok(32) => Ok(Self(hash)),
-            _ => Err(IdError::Hash),
-        }
+        base64::decode_url_array(encoded).map(Self).map_err(|_| IdError::Hash)
     }
 
     /// The event ID of the event with this reference hash.

@@ -58,7 +58,8 @@ impl<K: Ord, V> LargeMap<K, V> {
         K: Borrow<Q>,
     {
         let begins_before = |page: &Vec<(K, V)>| page.first().is_some_and(|(first, _)| first.borrow() <= key);
-        let page = self.pages.partition_point(begins_before).saturating_sub(1);
+        // What is before the first key would stand on the first page, so there is nothing to ask of it; nearly always it is the only one.
+        let page = self.pages.get(1..).unwrap_or_default().partition_point(begins_before);
         let entries = self.pages.get(page).map(Vec::as_slice).unwrap_or_default();
         (page, entries.binary_search_by(|(known, _)| known.borrow().cmp(key)))
     }

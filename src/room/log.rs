@@ -155,7 +155,7 @@ impl LogEvent {
 /// The key of a position: sorts as positions do.
 pub fn position_key(position: i64) -> Vec<u8> {
     let mut key = Writer::new();
-    key.position(position);
+    key.reserve(size_of::<i64>()).position(position);
     key.into_bytes()
 }
 

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     event::{KnownIds, LINEARIZED_02, RoomVersionRules, UnverifiedLpdu, VerifyError, received_id},
-    id::ServerName,
+    id::{EventId, ServerName},
     json::Document,
     room::{kind, membership::Membership},
     server::{
@@ -34,8 +34,8 @@ pub(super) fn receive(
     let mut then = Vec::new();
     let mut seated = Vec::with_capacity(seats.len());
     let mut lpdus = Vec::with_capacity(seats.len());
-    for (seat, event) in seats.into_iter().zip(events) {
-        match context.admit(&origin, event) {
+    for (seat, admitted) in seats.into_iter().zip(context.admit_all(&origin, events)) {
+        match admitted {
             Ok(lpdu) => {
                 seated.push((seat, lpdu.event_id()));
                 lpdus.push(lpdu);
@@ -119,22 +119,32 @@ fn single(
 
 impl Context {
     /// Reads an LPDU that a server brings: its schema, whether it may bring it, and whether it is for us.
-    fn admit(&self, origin: &ServerName, event: Document) -> Result<UnverifiedLpdu, Box<Outcome>> {
+    fn admit(&self, origin: &ServerName, event: Document) -> Admitted {
+        self.admit_all(origin, vec![event]).pop().unwrap_or_else(|| refused(None, no_such_room()))
+    }
+
+    /// [`Context::admit`] for many.
+    fn admit_all(&self, origin: &ServerName, events: Vec<Document>) -> Vec<Admitted> {
         let rules: &'static RoomVersionRules = self.room.as_ref().map_or(&LINEARIZED_02, |room| room.rules());
-        let refused = |id, failure| Err(Box::new(Outcome { id, failure: Some(failure) }));
-        if self.room.is_none() {
-            return refused(received_id(&event, rules), no_such_room());
-        }
-        if !self.admits(origin) {
-            return refused(received_id(&event, rules), denied_by_acl());
+        let unread = match &self.room {
+            None => Some(no_such_room()),
+            Some(_) if !self.admits(origin) => Some(denied_by_acl()),
+            Some(_) => None,
+        };
+        if let Some(failure) = unread {
+            return events.iter().map(|event| refused(received_id(event, rules), failure.clone())).collect();
         }
         let known = KnownIds { room_id: Some(&self.room_id), servers: &[self.identity.name(), origin] };
-        let lpdu = match UnverifiedLpdu::parse_known(event, rules, known) {
-            Ok(lpdu) => lpdu,
-            Err((error, event)) => {
-                return refused(received_id(&event, rules), Failure::of_schema(error));
-            }
-        };
+        let read = UnverifiedLpdu::parse_all(events, rules, known).into_iter();
+        read.map(|read| match read {
+            Ok(lpdu) => self.is_ours_to_append(origin, lpdu),
+            Err((error, event)) => refused(received_id(&event, rules), Failure::of_schema(error)),
+        })
+        .collect()
+    }
+
+    /// Whether the LPDU comes from its sender's server, and is for us.
+    fn is_ours_to_append(&self, origin: &ServerName, lpdu: UnverifiedLpdu) -> Admitted {
         if lpdu.event().sender_server() != origin {
             let error = "an LPDU is taken from its sender's own server only";
             let failure = Failure::new(403, ErrorCode::Forbidden, error).because(Cause::admission("ForeignSender"));
@@ -145,6 +155,13 @@ impl Context {
         }
         Ok(lpdu)
     }
+}
+
+/// An LPDU that may be appended, as far as the one who brings it goes, or what is answered.
+type Admitted = Result<UnverifiedLpdu, Box<Outcome>>;
+
+fn refused(id: Option<EventId>, failure: Failure) -> Admitted {
+    Err(Box::new(Outcome { id, failure: Some(failure) }))
 }
 
 /// The event is of a room that is not here.

@@ -57,8 +57,8 @@ pub(super) fn receive(
     let mut outcomes = Vec::with_capacity(events.len());
     let mut pdus = Vec::with_capacity(events.len());
     let known = KnownIds { room_id: Some(&context.room_id), servers: &[&origin, context.identity.name()] };
-    for event in events {
-        let outcome = match UnverifiedPdu::parse_known(event, rules, known) {
+    for read in UnverifiedPdu::parse_all(events, rules, known) {
+        let outcome = match read {
             Ok(pdu) => {
                 let id = Some(pdu.event_id());
                 pdus.push((outcomes.len(), pdu));
