@@ -266,7 +266,7 @@ fn a_server_may_become_the_hub_once_its_last_hole_is_filled() {
     assert!(failures(&duo.catch_up()).is_empty());
     let consent = RoomCall::Consent { to: server(PART) };
     assert_eq!(duo.hub.ask(Call::Room(consent)), Answer::Done);
-    let (mut duo, first) = with_hole_in(duo, |duo| duo.say("withheld"));
+    let (duo, first) = with_hole_in(duo, |duo| duo.say("withheld"));
     let (mut duo, second) = with_hole_in(duo, |duo| duo.say("withheld too"));
     let propose = |duo: &mut Duo| {
         let ticket = duo.part.begin(Net::event("m.room.hub", Some(""), ANN, "{}"));

@@ -84,17 +84,17 @@ fn push(net: &mut Net, events: &[String]) {
 
 /// From now on Mallory's server answers each backfill with the event that is asked for, if it is among these; how often it was asked.
 fn serves(net: &mut Net, events: Vec<(EventId, String)>) -> Rc<Cell<usize>> {
-    let (asked, count) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
-    let events: BTreeMap<String, String> = events.into_iter().map(|(id, event)| (format!("{id}"), event)).collect();
+    let count = Rc::new(Cell::new(0));
+    let in_target = |id: EventId| format!("{id}").replace('$', "%24");
+    let events: BTreeMap<String, String> = events.into_iter().map(|(id, event)| (in_target(id), event)).collect();
     let counts = Rc::clone(&count);
     net.rule(move |packet| {
         if packet.from.as_str() == MAL
             && packet.request.target.contains("/backfill/")
             && let Way::Answer(answer) = &mut packet.way
         {
-            counts.set(asked.get() + 1);
-            asked.set(counts.get());
-            let found = events.iter().find(|(id, _)| packet.request.target.contains(&id[1..]));
+            counts.set(counts.get() + 1);
+            let found = events.iter().find(|(id, _)| packet.request.target.contains(id.as_str()));
             let pdus = found.map_or("", |(_, event)| event);
             *answer = Ok(Response::ok(format!(r#"{{"pdus":[{pdus}]}}"#).into_bytes()));
         }

@@ -12,10 +12,10 @@ use crate::shell::{cargo, command, output, root, run, say, target};
 
 /// The most that the module may weigh, gzipped, in bytes: what it weighs and little more, so that growth is noticed. `docs/BENCHMARKS.md` says what it is
 /// made of, and why it is more than the 130 kB that we aim at.
-const LIMIT: usize = 505_000;
+const LIMIT: usize = 510_000;
 
 /// The same for the module of browsers.
-const BROWSER_LIMIT: usize = 600_000;
+const BROWSER_LIMIT: usize = 610_000;
 
 /// A module of the package.
 struct Module {
