@@ -367,6 +367,37 @@ fn what_came_before_the_keys_that_prove_its_hub_is_asked_for_when_they_are_there
 }
 
 #[test]
+fn what_came_redacted_to_a_server_that_was_out_is_read_again_before_it_is_the_hub() {
+    let mut net = Net::new(&[HUB, "a.example"].map(server).each_ref());
+    let room = net.create(HAL, "!r:hub.example", true, r#"{"hublet.hub_transfer":true}"#);
+    net.join(ANN, &room, HUB);
+    net.send(HAL, &room, "m.room.history_visibility", Some(""), r#"{"history_visibility":"joined"}"#).unwrap();
+    // Ann's server hears nothing, is put out, misses a word, and is in the room again by an event that it had sent before.
+    net.rule(|packet| match (&packet.way, packet.to.as_str()) {
+        (Way::Request, "a.example") if packet.request.target.contains("/send/") => Fate::Lose,
+        _ => Fate::Pass,
+    });
+    net.send(HAL, &room, "m.room.member", Some(ANN), r#"{"membership":"leave"}"#).unwrap();
+    net.say(HAL, &room, "without Ann");
+    net.member(ANN, &room, Membership::Join, &[]).unwrap();
+    net.rule(|_| Fate::Pass);
+    net.pass(Duration::from_secs(4 * 3_600));
+    let has_it = |net: &mut Net, name: &str| {
+        let log = net.log(name, &room, -1_000);
+        log.iter().any(|(_, _, bytes)| bytes.as_ref().is_some_and(|bytes| contains(bytes, "without Ann")))
+    };
+    assert!(!has_it(&mut net, "a.example"), "it may not see it");
+    let levels = r#"{"users":{"@ann:a.example":100,"@hal:hub.example":100}}"#;
+    net.send(HAL, &room, "m.room.power_levels", Some(""), levels).unwrap();
+    assert!(matches!(propose(&mut net, &room), Some(Answer::Refused(_))), "the operator has not consented");
+    consent(&mut net, &room, "a.example");
+    assert!(matches!(propose(&mut net, &room), Some(Answer::Accepted(_))));
+    assert!(has_it(&mut net, "a.example"));
+    let log = net.log(HUB, &room, 0).into_iter().map(|(_, _, bytes)| bytes);
+    assert!(log.eq(net.log("a.example", &room, -1_000).into_iter().map(|(_, _, bytes)| bytes)));
+}
+
+#[test]
 fn spec_9_an_old_hub_that_goes_on_is_found_out() {
     let mut duo = Duo::new(r#"{"hublet.hub_transfer":true}"#);
     let far = "@far:far.example";

@@ -33,7 +33,7 @@ const MOST: u32 = 1_000;
 /// Positions of events whose rules could not be checked, since what authorises them is further back than we have read.
 const UNCHECKED: &[u8] = b"unchecked/";
 
-/// The row in [`Table::Meta`] that is there when the hub has served a redacted copy: as a hub to be we would have to read it again.
+/// The row in [`Table::Meta`] that is there when we were served a redacted copy: as a hub to be we have to read our log again.
 pub(super) const REDACTED_ROW: &[u8] = b"history redacted";
 
 /// Answers with the last entries before a position; fetches them if they are before our log.

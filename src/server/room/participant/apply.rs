@@ -24,6 +24,7 @@ use crate::{
             accounts,
             advance::advance,
             context::Context,
+            history::REDACTED_ROW,
             known::read_event,
             transfer,
             work::{Change, Work},
@@ -271,8 +272,9 @@ impl<'a> Apply<'a> {
         if let Some(target) = redacts {
             self.context.redact(&mut self.lookup.known, target, &mut self.change.batch);
         }
-        if integrity == Integrity::Intact {
-            self.context.ages(&event, position, &mut self.change.batch);
+        match integrity {
+            Integrity::Intact => self.context.ages(&event, position, &mut self.change.batch),
+            Integrity::Redacted => self.change.batch.put(Table::Meta, REDACTED_ROW, []),
         }
         self.accounts.extend(accounts::of_event(self.context, &event));
         let appended = Notification::Appended {

@@ -26,6 +26,7 @@ use crate::{
             accounts,
             advance::put_state,
             context::Context,
+            history::REDACTED_ROW,
             known::KnownLog,
             remote::{self, KEY_TIME, Reply, fetch},
             transfer,
@@ -285,8 +286,9 @@ impl Fill {
         if sender == Sender::KeyMissing {
             context.unproven.add(position, moment.now, batch);
         }
-        if integrity == Integrity::Intact {
-            context.ages(event, position, batch);
+        match integrity {
+            Integrity::Intact => context.ages(event, position, batch),
+            Integrity::Redacted => batch.put(Table::Meta, REDACTED_ROW, []),
         }
         batch.delete(Table::Meta, gap_key(position));
         context.holes.remove(position, batch);

@@ -6,7 +6,7 @@ use super::{Propose, give_up};
 use crate::{
     room::{
         kind,
-        log::{FIRST_PLACE, LogEntry, entries, entry, position_of},
+        log::{FIRST_PLACE, LogEntry, entries, position_of},
     },
     server::{
         contract::{Moment, Ticket},
@@ -59,7 +59,6 @@ impl Work for Fetch {
                     entries(FIRST_PLACE, 1),
                     Query::prefix(Table::Meta, GAPS, 1),
                     Query::one(Table::Meta, REDACTED_ROW),
-                    entry(0),
                 ]);
             }
             (Next::Below(bottom), _) => Ok(self.below(bottom)),
@@ -72,14 +71,17 @@ impl Work for Fetch {
 
 impl Fetch {
     fn begin(&self, context: &Context, rows: &[Vec<Row>]) -> Result<Progress, Failure> {
-        let [lowest, gap, redacted, join] = rows else { return Err(not_found()) };
+        let [lowest, gap, redacted] = rows else { return Err(not_found()) };
         if !gap.is_empty() {
             let error = "our copy of the log has a hole, and a hub holds all of it";
             return Err(Failure::new(403, ErrorCode::Forbidden, error));
         }
-        // What we were not to see before the hub's consent is read again.
-        let first = if redacted.is_empty() { lowest } else { join };
-        match bottom(context, first.first().ok_or_else(not_found)?)? {
+        // What we were not to see before the hub's consent is read again, wherever it stands.
+        if !redacted.is_empty() {
+            let head = context.room.as_ref().and_then(|room| room.head).ok_or_else(not_found)?;
+            return Ok(self.below(Bottom { position: head.position.saturating_add(1), follows: head.event_id }));
+        }
+        match bottom(context, lowest.first().ok_or_else(not_found)?)? {
             Some(bottom) => Ok(self.below(bottom)),
             None => Ok(self.propose()),
         }
