@@ -21,8 +21,9 @@ const HUB: &str = "hub.example";
 const HAL: &str = "@hal:hub.example";
 const ANN: &str = "@ann:a.example";
 const BOB: &str = "@bob:b.example";
+const CAT: &str = "@cat:c.example";
 
-/// A room of Hal's with Ann and Bob, and a history from before they came.
+/// A room of Hal's with Ann and Bob, and a history from before they came. Ann and Cat, who comes later, may move it.
 fn net() -> (Net, RoomId) {
     net_of(false)
 }
@@ -37,7 +38,8 @@ fn net_of(platform: bool) -> (Net, RoomId) {
     }
     net.join(ANN, &room, HUB);
     net.join(BOB, &room, HUB);
-    let levels = r#"{"events":{"m.room.hub":100},"users":{"@ann:a.example":100,"@hal:hub.example":100}}"#;
+    let levels =
+        r#"{"events":{"m.room.hub":100},"users":{"@ann:a.example":100,"@cat:c.example":100,"@hal:hub.example":100}}"#;
     net.send(HAL, &room, "m.room.power_levels", Some(""), levels).unwrap();
     (net, room)
 }
@@ -71,7 +73,7 @@ fn the_new_hub_holds_the_whole_log_and_goes_on() {
     assert_eq!(net.ids(HUB, &room, 0), log);
     assert_eq!(net.ids("b.example", &room, 0), log[log.len() - net.ids("b.example", &room, 0).len()..]);
     // The new hub serves a join by the state that it found in history.
-    let cat = net.join("@cat:c.example", &room, "a.example");
+    let cat = net.join(CAT, &room, "a.example");
     assert_eq!(net.ids(HUB, &room, 0).last(), Some(&cat));
 }
 
@@ -271,18 +273,15 @@ fn a_server_may_hear_the_new_hub_first() {
 #[test]
 fn the_new_hub_proves_itself_where_the_old_one_is_gone() {
     let (mut net, room) = net();
-    let levels =
-        r#"{"events":{"m.room.hub":100},"users":{"@ann:a.example":100,"@cat:c.example":100,"@hal:hub.example":100}}"#;
-    net.send(HAL, &room, "m.room.power_levels", Some(""), levels).unwrap();
     // Bob's server hears no more of the hub: neither that Cat has joined, nor that her server is the hub.
     net.rule(|packet| match (packet.from.as_str(), packet.to.as_str()) {
         (HUB, "b.example") | ("b.example", HUB) => Fate::Lose,
         _ => Fate::Pass,
     });
-    net.join("@cat:c.example", &room, HUB);
+    net.join(CAT, &room, HUB);
     consent(&mut net, &room, "c.example");
-    assert!(net.send("@cat:c.example", &room, "m.room.hub", Some(""), "{}").is_some());
-    net.say("@cat:c.example", &room, "from the new hub");
+    assert!(net.send(CAT, &room, "m.room.hub", Some(""), "{}").is_some());
+    net.say(CAT, &room, "from the new hub");
     net.pass(Duration::from_secs(30));
     let log = net.ids("c.example", &room, -1_000);
     assert!(log.ends_with(&net.ids("b.example", &room, 0)));
@@ -315,20 +314,17 @@ fn a_new_hub_that_nothing_proves_yet_sends_again_until_something_does() {
 #[test]
 fn a_server_may_hear_the_newest_hub_before_it_hears_of_the_one_between() {
     let (mut net, room) = net();
-    let levels =
-        r#"{"events":{"m.room.hub":100},"users":{"@ann:a.example":100,"@cat:c.example":100,"@hal:hub.example":100}}"#;
-    net.send(HAL, &room, "m.room.power_levels", Some(""), levels).unwrap();
     net.rule(|packet| match (&packet.way, packet.from.as_str(), packet.to.as_str()) {
         (Way::Request, HUB | "a.example", "b.example") if packet.request.target.contains("/send/") => Fate::Hold,
         _ => Fate::Pass,
     });
-    net.join("@cat:c.example", &room, HUB);
+    net.join(CAT, &room, HUB);
     consent(&mut net, &room, "a.example");
     assert!(propose(&mut net, &room).is_some());
     consent_at(&mut net, "a.example", &room, "c.example");
-    let proposed = net.send("@cat:c.example", &room, "m.room.hub", Some(""), "{}");
+    let proposed = net.send(CAT, &room, "m.room.hub", Some(""), "{}");
     assert!(matches!(proposed, Some(Answer::Accepted(_))), "{proposed:?}");
-    net.say("@cat:c.example", &room, "from the newest hub");
+    net.say(CAT, &room, "from the newest hub");
     let log = net.ids("c.example", &room, -1_000);
     assert!(
         !log.ends_with(&net.ids("b.example", &room, 0)),
@@ -342,9 +338,6 @@ fn a_server_may_hear_the_newest_hub_before_it_hears_of_the_one_between() {
 #[test]
 fn what_came_before_the_keys_that_prove_its_hub_is_asked_for_when_they_are_there() {
     let (mut net, room) = net();
-    let levels =
-        r#"{"events":{"m.room.hub":100},"users":{"@ann:a.example":100,"@cat:c.example":100,"@hal:hub.example":100}}"#;
-    net.send(HAL, &room, "m.room.power_levels", Some(""), levels).unwrap();
     // Of the hub between, Bob's server hears nothing, and nobody tells it the key.
     net.rule(|packet| match (&packet.way, packet.from.as_str(), packet.to.as_str()) {
         (Way::Request, HUB | "c.example", "b.example") if packet.request.target.contains("/send/") => Fate::Hold,
@@ -352,9 +345,9 @@ fn what_came_before_the_keys_that_prove_its_hub_is_asked_for_when_they_are_there
         (Way::Request, "b.example", "c.example") => Fate::Lose,
         _ => Fate::Pass,
     });
-    net.join("@cat:c.example", &room, HUB);
+    net.join(CAT, &room, HUB);
     consent(&mut net, &room, "c.example");
-    assert!(net.send("@cat:c.example", &room, "m.room.hub", Some(""), "{}").is_some());
+    assert!(net.send(CAT, &room, "m.room.hub", Some(""), "{}").is_some());
     consent_at(&mut net, "c.example", &room, "a.example");
     assert!(propose(&mut net, &room).is_some());
     net.say(ANN, &room, "from the newest hub");
