@@ -199,12 +199,11 @@ impl Outbox {
         let may_send = self.may_send(now);
         let in_flight = self.rooms_in_flight();
         // What is carried by a transaction comes to hand again only while its room is asked whether it still owes it.
-        let asked_again = self.sending.as_ref().and_then(|sending| match &sending.phase {
-            Phase::Asking(left) => Some(left.clone()),
-            Phase::Out | Phase::Waiting => None,
-        });
-        let is_carried =
-            |room: &RoomId| in_flight.contains(room) && !asked_again.iter().any(|left| left.contains(room));
+        let asked = match self.sending.as_ref().map(|sending| &sending.phase) {
+            Some(Phase::Asking(left)) => Some(left),
+            Some(Phase::Out | Phase::Waiting) | None => None,
+        };
+        let is_carried = |room: &RoomId| in_flight.contains(room) && !asked.is_some_and(|left| left.contains(room));
         let mut free = MOST_PULLS.saturating_sub(self.rooms.values().filter(|owing| owing.pulling).count());
         let mut pulls = Vec::new();
         for (room, owing) in &mut self.rooms {

@@ -366,10 +366,10 @@ impl Receive {
             Step::Silent => {
                 let error = "events before it are missing, and the hub does not answer now; send it again";
                 let last = self.hold_back(index, &Failure::of(ErrorCode::BadState, error));
-                match last {
-                    Some(last) if !self.is_hub => context.missed.note_early(&self.origin, last),
-                    _ if self.is_hub => context.missed.note(last.unwrap_or(heal.gap()), moment.now),
-                    _ => {}
+                if self.is_hub {
+                    context.missed.note(last.unwrap_or(heal.gap()), moment.now);
+                } else if let Some(last) = last {
+                    context.missed.note_early(&self.origin, last);
                 }
                 self.append(context, moment)
             }
